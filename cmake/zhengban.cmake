@@ -12,6 +12,12 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}")
 set(ZB_SANITIZE "" CACHE STRING "Sanitizers for every target: address,undefined or thread")
 option(ZB_FUZZ "Build the libFuzzer targets (clang only)" OFF)
 
+# A second build folder costs little when the compiler remembers the first.
+find_program(ZB_CCACHE ccache)
+if(ZB_CCACHE AND NOT CMAKE_C_COMPILER_LAUNCHER)
+    set(CMAKE_C_COMPILER_LAUNCHER "${ZB_CCACHE}")
+endif()
+
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(ZMQ REQUIRED IMPORTED_TARGET libzmq)
 pkg_check_modules(PROTOBUFC REQUIRED IMPORTED_TARGET libprotobuf-c)
@@ -59,8 +65,14 @@ function(zb_program name)
     install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()
 
+# What `./dev tsan` and `./dev fuzz` build, so that they need not build everything.
+add_custom_target(zb_plain_tests)
+add_custom_target(zb_fuzzers)
+
 # zb_test(unit.base.arena SOURCES test_arena.c DEPS zb_base)
-# One Criterion program = one ctest entry. PLAIN leaves Criterion out (race tests, simulations).
+# One Criterion program = one ctest entry, labelled "criterion". PLAIN leaves Criterion out (race
+# tests, simulations), labelled "plain": only these run under ThreadSanitizer. A plain program
+# exits 0 (passed), 77 (skipped, saying why) or anything else (failed).
 function(zb_test name)
     cmake_parse_arguments(ARG "PLAIN" "TIMEOUT" "SOURCES;DEPS;ARGS" ${ARGN})
     string(REPLACE "." "_" target "test.${name}")
@@ -68,14 +80,39 @@ function(zb_test name)
     target_link_libraries(${target} PRIVATE zb_flags zb_warnings ${ARG_DEPS})
     set_target_properties(${target} PROPERTIES
                           RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
-    if(NOT ARG_PLAIN)
+    set(env "ZB_SOURCE_DIR=${CMAKE_SOURCE_DIR}" "ZB_BINARY_DIR=${CMAKE_BINARY_DIR}")
+    if(ARG_PLAIN)
+        set(label plain)
+        add_dependencies(zb_plain_tests ${target})
+    else()
+        set(label criterion)
         target_link_libraries(${target} PRIVATE PkgConfig::CRITERION)
+        # Level 1 names the skipped tests and their reasons; `./dev test` counts them.
+        list(APPEND env "CRITERION_VERBOSITY_LEVEL=1")
     endif()
     add_test(NAME ${name} COMMAND ${target} ${ARG_ARGS})
     if(NOT ARG_TIMEOUT)
         set(ARG_TIMEOUT 120)
     endif()
-    set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT}
+    set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} SKIP_RETURN_CODE 77
+                         LABELS ${label} ENVIRONMENT "${env}")
+endfunction()
+
+# zb_script_test(tree.boundaries COMMAND python3 ${CMAKE_CURRENT_SOURCE_DIR}/boundaries.py)
+# A script as a ctest entry, run from the source folder. LABEL "tree" (the default) is for checks
+# of the text itself: a sanitizer build leaves them out, they would say the same again.
+# LABEL "e2e" is for scripts that start our programs. Exit status as for PLAIN.
+function(zb_script_test name)
+    cmake_parse_arguments(ARG "" "TIMEOUT;LABEL" "COMMAND" ${ARGN})
+    if(NOT ARG_TIMEOUT)
+        set(ARG_TIMEOUT 120)
+    endif()
+    if(NOT ARG_LABEL)
+        set(ARG_LABEL tree)
+    endif()
+    add_test(NAME ${name} COMMAND ${ARG_COMMAND} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
+    set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} SKIP_RETURN_CODE 77
+        LABELS ${ARG_LABEL}
         ENVIRONMENT "ZB_SOURCE_DIR=${CMAKE_SOURCE_DIR};ZB_BINARY_DIR=${CMAKE_BINARY_DIR}")
 endfunction()
 
@@ -88,6 +125,7 @@ function(zb_fuzz name)
         add_executable(fuzz_${name} ${ARG_SOURCES})
         target_link_libraries(fuzz_${name} PRIVATE zb_flags zb_warnings ${ARG_DEPS})
         target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+        add_dependencies(zb_fuzzers fuzz_${name})
     else()
         add_executable(replay_${name} ${ARG_SOURCES} "${CMAKE_SOURCE_DIR}/tests/fuzz/replay.c")
         target_link_libraries(replay_${name} PRIVATE zb_flags zb_warnings ${ARG_DEPS})
@@ -95,5 +133,6 @@ function(zb_fuzz name)
                               RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
         add_test(NAME fuzz.${name}
                  COMMAND replay_${name} "${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name}")
+        set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT 120 LABELS replay)
     endif()
 endfunction()

@@ -1,0 +1,93 @@
+/* frame.h - one message = one ZeroMQ frame: an eight-byte head and a payload.
+ *
+ *      0        1        2        3        4                                8
+ *     ┌────────┬────────┬────────┬────────┬────────────────────────────────┬─────────┐
+ *     │ format │ type   │ codec  │ zero   │ expanded payload bytes (u32 be)│ payload │
+ *     └────────┴────────┴────────┴────────┴────────────────────────────────┴─────────┘
+ *
+ * format 1; type: enum frame_type; codec: how the payload is coded. The payload is one protobuf
+ * message of wire.proto. The head's size field is a claim that decoding holds the sender to. */
+#ifndef PROTO_FRAME_H
+#define PROTO_FRAME_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/text.h"
+#include "proto/bounds.h"
+#include "proto/names.h"
+
+enum frame_type {
+    FRAME_HELLO = 1,
+    FRAME_WELCOME = 2,
+    FRAME_PING = 3,
+    FRAME_PONG = 4,
+    FRAME_BUSY = 5,
+    FRAME_REFUSED = 6,
+    FRAME_BATCH = 10,
+    FRAME_FORWARD = 11,
+    FRAME_SETTLED = 12,
+    FRAME_RESUME = 13,
+    FRAME_RESUMED = 14,
+    FRAME_JUDGE = 20,
+    FRAME_VERDICTS = 21,
+    FRAME_REGISTRY_PULL = 30,
+    FRAME_REGISTRY = 31,
+    FRAME_REFUSALS = 32,
+    FRAME_COMMAND = 40,
+    FRAME_COMMAND_RESULT = 41,
+    FRAME_FEED_PULL = 50,
+    FRAME_FEED = 51,
+};
+
+enum frame_codec {
+    CODEC_PLAIN = 0,
+    CODEC_ZSTD = 1,
+};
+
+enum { FRAME_HEAD_BYTES = 8 };
+
+/* Purposes of signatures (seal_sign). */
+#define PURPOSE_BATCH      "batch"
+#define PURPOSE_SETTLED    "settled"
+#define PURPOSE_RESUME     "resume"
+#define PURPOSE_RESUMED    "resumed"
+#define PURPOSE_REGISTRY   "registry"
+#define PURPOSE_COMMAND    "command"
+#define PURPOSE_CHECKPOINT "checkpoint"
+#define PURPOSE_CATALOGUE  "catalogue"
+
+/* frame_name - the type's name for logs ("BATCH"), "?" for an unknown one. */
+const char *frame_name(enum frame_type type);
+
+/* message_pack - appends the protobuf bytes of a message. Errors: buf_error(out). */
+int message_pack(const ProtobufCMessage *message, struct buf *out);
+
+/* message_unpack - a message of the given type from bytes that nobody vouches for.
+ * Checks before unpacking: depth ≤ BOUND_DEPTH, at most BOUND_FIELDS wire fields and a known type
+ *         for each (an unknown field number is skipped and not kept), lengths inside the bytes,
+ *         text fields valid UTF-8 without NUL; then unpacks into the arena, never the heap.
+ * Errors: -EBADMSG (complaint names field and offset), -ENOMEM when the arena's cap is reached.
+ * Owns:   the arena. */
+int message_unpack(const ProtobufCMessageDescriptor *type, struct bytes bytes, struct arena *arena,
+                   ProtobufCMessage **ret_message, struct complaint *why);
+
+/* MESSAGE_UNPACK - the same with the type's name once: MESSAGE_UNPACK(batch_header, BatchHeader,
+ * bytes, arena, &header, why). */
+#define MESSAGE_UNPACK(snake, bytes, arena, ret, why)                                    \
+    message_unpack(&zb__##snake##__descriptor, (bytes), (arena), (ProtobufCMessage **)(ret), (why))
+
+/* frame_encode - head and payload of a message, compressed with zstd where that makes it smaller.
+ * Errors: -EMSGSIZE when the frame would exceed BOUND_FRAME_BYTES (out is reset). */
+int frame_encode(enum frame_type type, const ProtobufCMessage *message, struct buf *out);
+
+/* frame_open - the type and the expanded payload of a frame that came from outside.
+ * Errors: -EBADMSG bad head, unknown codec, or a payload that does not expand to what the head
+ *         claims; -EMSGSIZE over a bound; -ENOMEM.
+ * Owns:   ret_payload points into `frame` or into the arena. */
+int frame_open(struct bytes frame, struct arena *arena, enum frame_type *ret_type,
+               struct bytes *ret_payload, struct complaint *why);
+
+/* frame_descriptor - the message type that a frame type carries; NULL for an unknown one. */
+const ProtobufCMessageDescriptor *frame_descriptor(enum frame_type type);
+
+#endif
