@@ -7,6 +7,9 @@
 
 enum { ARENA_CHUNK_BYTES = 64 * 1024, ARENA_ALIGN = alignof(max_align_t) };
 
+/* Far beyond any machine, and rounding up or adding a head cannot wrap. */
+#define ARENA_ALLOC_MAX (SIZE_MAX / 2)
+
 struct arena_chunk {
     struct arena_chunk *next;
     size_t size; /* usable bytes after this head */
@@ -63,7 +66,7 @@ static struct arena_chunk *chunk_after_current(struct arena *arena, size_t need)
 
 void *arena_alloc(struct arena *arena, size_t size_bytes)
 {
-    if (size_bytes > arena->cap - arena->total)
+    if (size_bytes > arena->cap - arena->total || size_bytes > ARENA_ALLOC_MAX)
         return NULL;
     size_t need = size_bytes == 0 ? 1 : size_bytes;
     need = (need + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);

@@ -20,6 +20,22 @@ void buf_reset(struct buf *buf)
     buf->error = 0;
 }
 
+/* Makes room for `room` bytes in all. */
+static int buf_grow(struct buf *buf, size_t room)
+{
+    if (room <= buf->room && buf->data != NULL)
+        return 0;
+    size_t doubled = buf->room == 0 ? BUF_FIRST_BYTES : buf->room;
+    while (doubled < room && doubled <= SIZE_MAX / 2)
+        doubled *= 2;
+    uint8_t *data = doubled < room ? NULL : realloc(buf->data, doubled);
+    if (data == NULL)
+        return buf->error = -ENOMEM;
+    buf->data = data;
+    buf->room = doubled;
+    return 0;
+}
+
 uint8_t *buf_reserve(struct buf *buf, size_t size_bytes)
 {
     if (buf->error != 0)
@@ -28,21 +44,10 @@ uint8_t *buf_reserve(struct buf *buf, size_t size_bytes)
         buf->error = -EMSGSIZE;
         return NULL;
     }
-    size_t need = buf->size + size_bytes;
-    if (need > buf->room || buf->data == NULL) {
-        size_t room = buf->room == 0 ? BUF_FIRST_BYTES : buf->room;
-        while (room < need)
-            room *= 2;
-        uint8_t *data = realloc(buf->data, room);
-        if (data == NULL) {
-            buf->error = -ENOMEM;
-            return NULL;
-        }
-        buf->data = data;
-        buf->room = room;
-    }
+    if (buf_grow(buf, buf->size + size_bytes) < 0)
+        return NULL;
     uint8_t *p = buf->data + buf->size;
-    buf->size = need;
+    buf->size += size_bytes;
     return p;
 }
 
@@ -92,14 +97,18 @@ void buf_printf(struct buf *buf, const char *format, ...)
     va_end(args);
     if (n < 0)
         return;
-    /* One byte more for the NUL that vsnprintf insists on; taken back below. */
-    uint8_t *p = buf_reserve(buf, (size_t)n + 1);
+    size_t at = buf->size;
+    uint8_t *p = buf_reserve(buf, (size_t)n);
+    /* vsnprintf insists on a NUL: room for it, not counted, may lie beyond the cap. */
     if (p == NULL)
         return;
+    if (buf_grow(buf, buf->size + 1) < 0) {
+        buf->size = at;
+        return;
+    }
     va_start(args, format);
-    (void)vsnprintf((char *)p, (size_t)n + 1, format, args); /* measured just above */
+    (void)vsnprintf((char *)buf->data + at, (size_t)n + 1, format, args); /* measured above */
     va_end(args);
-    buf->size--;
 }
 
 struct bytes read_bytes(struct reader *r, size_t size_bytes)

@@ -47,8 +47,11 @@ struct daemon_spec {
 };
 
 /* daemon_main - runs the daemon; returns the exit code of the process.
- *     --home DIR (required)   --config FILE (else DIR/config.yaml)   --instance NAME (else the name)
- *     --supervised (SIGTERM when the parent dies)   --help   --version
+ *     --home DIR         required, must exist
+ *     --config FILE      else DIR/config.yaml
+ *     --instance NAME    else the spec's name
+ *     --supervised       SIGTERM when the parent dies
+ *     --help, --version
  * SIGTERM and SIGINT stop; SIGHUP and SIGPIPE are ignored. Core dumps are off: memory holds keys.
  * One instance of a name per home, by DIR/run/INSTANCE.lock. */
 int daemon_main(int argc, char *argv[], const struct daemon_spec *spec);

@@ -34,7 +34,8 @@ void json_null(struct json *json, const char *key);
 /* json_hex - the bytes as lower-case hexadecimal: ids and digests. */
 void json_hex(struct json *json, const char *key, struct bytes bytes);
 
-/* json_end - closes the innermost object or array. json_line - ends the line; all must be closed. */
+/* json_end - closes the innermost object or array. json_line - ends the line; all must be closed
+ * by then. */
 void json_end(struct json *json);
 void json_line(struct json *json);
 

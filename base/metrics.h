@@ -28,7 +28,8 @@ struct metric_row {
 
 struct metrics;
 
-/* metrics_new - all zero; the rows must outlive it. A bad name is a bug. NULL when memory is out. */
+/* metrics_new - all zero; the rows must outlive it. A bad name is a bug. NULL when memory is
+ * out. */
 struct metrics *metrics_new(const struct metric_row *rows, size_t n_rows);
 void metrics_free(struct metrics *metrics); /* NULL is fine */
 CLEANUP_DEFINE(struct metrics *, metrics_free);

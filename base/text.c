@@ -5,26 +5,30 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* Length of the well-formed sequence at p (n bytes left), 0 if there is none. NUL has none. */
-static size_t utf8_sequence(const uint8_t *p, size_t n)
+size_t text_utf8_next(struct bytes text, uint32_t *ret_code_point)
 {
+    const uint8_t *p = text.data;
     uint8_t lead = p[0];
     size_t len;
+    uint32_t code_point;
     uint8_t low = 0x80, high = 0xBF; /* bounds of the second byte */
-    if (lead == 0)
-        return 0;
-    if (lead < 0x80)
+    if (lead < 0x80) {
+        *ret_code_point = lead;
         return 1;
+    }
     if (lead >= 0xC2 && lead <= 0xDF) {
         len = 2;
+        code_point = lead & 0x1Fu;
     } else if (lead >= 0xE0 && lead <= 0xEF) {
         len = 3;
+        code_point = lead & 0x0Fu;
         if (lead == 0xE0)
             low = 0xA0; /* overlong */
         else if (lead == 0xED)
             high = 0x9F; /* surrogates */
     } else if (lead >= 0xF0 && lead <= 0xF4) {
         len = 4;
+        code_point = lead & 0x07u;
         if (lead == 0xF0)
             low = 0x90; /* overlong */
         else if (lead == 0xF4)
@@ -32,24 +36,77 @@ static size_t utf8_sequence(const uint8_t *p, size_t n)
     } else {
         return 0;
     }
-    if (n < len || p[1] < low || p[1] > high)
+    if (text.size < len || p[1] < low || p[1] > high)
         return 0;
-    for (size_t i = 2; i < len; i++)
+    for (size_t i = 1; i < len; i++) {
         if ((p[i] & 0xC0) != 0x80)
             return 0;
+        code_point = code_point << 6 | (p[i] & 0x3Fu);
+    }
+    *ret_code_point = code_point;
     return len;
+}
+
+static struct bytes bytes_after(struct bytes text, size_t skip)
+{
+    return bytes_of(text.data + skip, text.size - skip);
 }
 
 bool text_is_utf8(struct bytes text)
 {
-    size_t at = 0;
-    while (at < text.size) {
-        size_t len = utf8_sequence(text.data + at, text.size - at);
-        if (len == 0)
+    while (text.size > 0) {
+        uint32_t code_point;
+        size_t len = text_utf8_next(text, &code_point);
+        if (len == 0 || code_point == 0)
             return false;
-        at += len;
+        text = bytes_after(text, len);
     }
     return true;
+}
+
+bool text_is_steering(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7F && c <= 0x9F) || c == 0x061C || c == 0x200E || c == 0x200F ||
+           (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF;
+}
+
+/* How one character (len bytes, code point c) or one stray byte (len 0) is shown, into out[16]. */
+static size_t printable_one(const uint8_t *p, size_t len, uint32_t c, char *out)
+{
+    int n;
+    if (len == 0)
+        n = snprintf(out, 16, "\\x%02x", p[0]);
+    else if (c == '\n')
+        n = snprintf(out, 16, "\\n");
+    else if (c == '\r')
+        n = snprintf(out, 16, "\\r");
+    else if (c == '\t')
+        n = snprintf(out, 16, "\\t");
+    else if (c < 0x80 && text_is_steering(c))
+        n = snprintf(out, 16, "\\x%02x", (unsigned)c);
+    else if (text_is_steering(c))
+        n = snprintf(out, 16, "\\u%04x", (unsigned)c);
+    else
+        n = snprintf(out, 16, "%.*s", (int)len, (const char *)p);
+    return (size_t)n;
+}
+
+size_t text_printable(struct bytes text, char *out, size_t cap)
+{
+    size_t at = 0;
+    while (text.size > 0) {
+        uint32_t c = 0;
+        size_t len = text_utf8_next(text, &c);
+        char shown[16];
+        size_t n = printable_one(text.data, len, c, shown);
+        if (n >= cap - at)
+            break;
+        memcpy(out + at, shown, n);
+        at += n;
+        text = bytes_after(text, len == 0 ? 1 : len);
+    }
+    out[at] = '\0';
+    return at;
 }
 
 void hex_encode(const uint8_t *data, size_t size_bytes, char *out)
@@ -85,18 +142,21 @@ int hex_decode(struct bytes text, uint8_t *out, size_t out_bytes)
     return 0;
 }
 
-/* Formats into out[cap]; what does not fit is cut at a whole character. */
-static void format_cut(char *out, size_t cap, const char *format, va_list args)
+/* Formats into out[cap], printable. The raw text may be longer than out: vsnprintf may cut it within
+ * a character, which then would be shown as stray bytes, so those go first. */
+static void format_printable(char *out, size_t cap, const char *format, va_list args)
 {
-    int n = vsnprintf(out, cap, format, args);
-    if (n < 0 || (size_t)n < cap)
-        return;
-    size_t end = cap - 1;
-    while (end > 0 && ((uint8_t)out[end - 1] & 0xC0) == 0x80)
-        end--;
-    if (end > 0 && ((uint8_t)out[end - 1] & 0x80) != 0)
-        end--; /* the lead byte of the sequence that may be incomplete */
-    out[end] = '\0';
+    char raw[512];
+    int n = vsnprintf(raw, sizeof(raw), format, args);
+    size_t size = n < 0 ? 0 : (size_t)n;
+    if (size >= sizeof(raw)) {
+        size = sizeof(raw) - 1;
+        while (size > 0 && ((uint8_t)raw[size - 1] & 0xC0) == 0x80)
+            size--;
+        if (size > 0 && ((uint8_t)raw[size - 1] & 0x80) != 0)
+            size--; /* the lead byte of the character that may be incomplete */
+    }
+    (void)text_printable(bytes_of(raw, size), out, cap); /* cut on purpose */
 }
 
 void complaint_at(struct complaint *why, const char *format, ...)
@@ -105,7 +165,7 @@ void complaint_at(struct complaint *why, const char *format, ...)
         return;
     va_list args;
     va_start(args, format);
-    format_cut(why->place, sizeof(why->place), format, args);
+    format_printable(why->place, sizeof(why->place), format, args);
     va_end(args);
 }
 
@@ -115,8 +175,8 @@ int complain(struct complaint *why, int r, const char *remedy, const char *forma
         return r;
     va_list args;
     va_start(args, format);
-    format_cut(why->what, sizeof(why->what), format, args);
+    format_printable(why->what, sizeof(why->what), format, args);
     va_end(args);
-    (void)snprintf(why->remedy, sizeof(why->remedy), "%s", remedy == NULL ? "" : remedy);
+    (void)text_printable(bytes_str(remedy), why->remedy, sizeof(why->remedy)); /* cut on purpose */
     return r;
 }

@@ -8,6 +8,19 @@
  * U+10FFFF) without NUL. The empty run is. */
 bool text_is_utf8(struct bytes text);
 
+/* text_utf8_next - length of the character at the start of the (non-empty) text and its code
+ * point; 0 where no well-formed character stands, output then untouched. */
+size_t text_utf8_next(struct bytes text, uint32_t *ret_code_point);
+
+/* text_is_steering - whether a code point breaks a line, controls a terminal or turns the direction
+ * of what follows: C0, DEL, C1, U+061C, U+200E/F, U+2028/9, U+202A..E, U+2066..9, U+FEFF. */
+bool text_is_steering(uint32_t code_point);
+
+/* text_printable - the text on one line into out[cap], NUL-terminated: steering characters become
+ * \n, \t, \x1b or \u202e, bytes that are no UTF-8 \xff. What does not fit is left out at a whole
+ * character. cap must not be 0. Returns the bytes written, without the NUL. */
+size_t text_printable(struct bytes text, char *out, size_t cap);
+
 enum { HEX128_SIZE = 33, HEX256_SIZE = 65 }; /* with NUL */
 
 /* hex_encode - lower-case hexadecimal of size_bytes bytes into out[2 × size_bytes + 1]. */
@@ -17,8 +30,9 @@ void hex_encode(const uint8_t *data, size_t size_bytes, char *out);
  * Errors: -EINVAL, out untouched. */
 int hex_decode(struct bytes text, uint8_t *out, size_t out_bytes);
 
-/* What was wrong with something that came from outside. Every text is UTF-8 and NUL-terminated;
- * `place` is a line, key, row or field, `what` the fault, `remedy` what the sender can do. */
+/* What was wrong with something that came from outside. Every text is NUL-terminated, UTF-8 and
+ * printable on one line (text_printable), so that a quoted value cannot steer a terminal; `place`
+ * is a line, key, row or field, `what` the fault, `remedy` what the sender can do. */
 struct complaint {
     char place[160];
     char what[320];
