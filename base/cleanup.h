@@ -20,6 +20,7 @@
 #define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Defines fn##p(T **), the form that CLEANUP wants, for a destructor fn(T *). */
+// NOLINTBEGIN(bugprone-macro-parentheses): a type in a declaration cannot stand in parentheses
 #define CLEANUP_DEFINE(type, fn)             \
     static inline void fn##p(type *resource) \
     {                                        \
@@ -27,6 +28,7 @@
             fn(*resource);                   \
     }                                        \
     _Static_assert(sizeof(type) == sizeof(void *), "CLEANUP_DEFINE wants a pointer type")
+// NOLINTEND(bugprone-macro-parentheses)
 
 /* freep - CLEANUP(freep) for anything from malloc. */
 static inline void freep(void *ptr_to_ptr)

@@ -132,13 +132,14 @@ static int hex_digit(uint8_t c)
 
 int hex_decode(struct bytes text, uint8_t *out, size_t out_bytes)
 {
-    if (text.size != 2 * out_bytes)
+    if (text.size % 2 != 0 || text.size / 2 != out_bytes)
         return -EINVAL;
     for (size_t i = 0; i < text.size; i++)
         if (hex_digit(text.data[i]) < 0)
             return -EINVAL;
     for (size_t i = 0; i < out_bytes; i++)
-        out[i] = (uint8_t)(hex_digit(text.data[2 * i]) << 4 | hex_digit(text.data[2 * i + 1]));
+        out[i] = (uint8_t)((unsigned)hex_digit(text.data[2 * i]) << 4 |
+                           (unsigned)hex_digit(text.data[2 * i + 1]));
     return 0;
 }
 
