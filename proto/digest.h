@@ -25,7 +25,8 @@ size_t result_items_sort(struct result_item *items, size_t count);
 
 /* event_digest - over producer, epoch, sequence, unit, endpoint, scan time, sources (in the order
  * given), final, result and facts digests; never kind, base or body, so that the same report may be
- * sent again in another encoding. */
+ * sent again in another encoding. At most BOUND_SOURCES_PER_EVENT sources, as message_unpack has
+ * checked; more abort the program. */
 struct digest event_digest(struct id128 producer, uint64_t epoch, const Zb__Event *event);
 
 /* chain_next - chain(n) = H(chain(n−1) ‖ event digest(n)); chain before sequence 1 is all zeros. */

@@ -63,21 +63,44 @@ const char *frame_name(enum frame_type type);
 int message_pack(const ProtobufCMessage *message, struct buf *out);
 
 /* message_unpack - a message of the given type from bytes that nobody vouches for.
- * Checks before unpacking: depth ≤ BOUND_DEPTH, at most BOUND_FIELDS wire fields and a known type
- *         for each (an unknown field number is skipped and not kept), lengths inside the bytes,
- *         text fields valid UTF-8 without NUL; then unpacks into the arena, never the heap.
- * Errors: -EBADMSG (complaint names field and offset), -ENOMEM when the arena's cap is reached.
- * Owns:   the arena. */
+ * Checks before unpacking: depth ≤ BOUND_DEPTH; at most BOUND_FIELDS wire fields, items of a packed
+ *         field included; varints of the shortest form and in the range of their type; no group;
+ *         lengths inside the bytes; each field of its own wire type, within its limits (limits.h)
+ *         and once unless repeated; no empty item in a repeated bytes or text field; text valid
+ *         UTF-8 without NUL; enum values that the .proto names. Then unpacks into the arena, never
+ *         the heap.
+ * Skips:  fields of an unknown number, so that a later version may add some. They are cut out
+ *         before unpacking and not kept: packing the message again does not give them.
+ * Errors: -EBADMSG (complaint names field and offset), -ENOMEM when the arena's cap is reached; the
+ *         arena is then as before.
+ * Owns:   the arena; nothing points into `bytes`. */
 int message_unpack(const ProtobufCMessageDescriptor *type, struct bytes bytes, struct arena *arena,
                    ProtobufCMessage **ret_message, struct complaint *why);
 
-/* MESSAGE_UNPACK - the same with the type's name once: MESSAGE_UNPACK(batch_header, BatchHeader,
- * bytes, arena, &header, why). */
-#define MESSAGE_UNPACK(snake, bytes, arena, ret, why)                                    \
-    message_unpack(&zb__##snake##__descriptor, (bytes), (arena), (ProtobufCMessage **)(ret), (why))
+/* MESSAGE_UNPACK - the same into a pointer of the message's own type:
+ *     Zb__BatchHeader *header;
+ *     int r = MESSAGE_UNPACK(batch_header, bytes, arena, &header, why);
+ * A pointer to another type than the name's does not compile. */
+#define MESSAGE_UNPACK(snake, bytes, arena, ret, why)                                       \
+    ({                                                                                      \
+        ProtobufCMessage *message_ = NULL;                                                  \
+        (void)sizeof((ret) == (__typeof__(zb__##snake##__unpack(NULL, 0, NULL)) *)NULL);    \
+        int unpacked_ =                                                                     \
+            message_unpack(&zb__##snake##__descriptor, (bytes), (arena), &message_, (why)); \
+        if (unpacked_ == 0)                                                                 \
+            *(ret) = (void *)message_;                                                      \
+        unpacked_;                                                                          \
+    })
+
+/* frame_bound_bytes - most bytes of a frame of the type on the wire, head included;
+ * frame_expanded_bound_bytes - most bytes of its payload after decompression. */
+size_t frame_bound_bytes(enum frame_type type);
+size_t frame_expanded_bound_bytes(enum frame_type type);
 
 /* frame_encode - head and payload of a message, compressed with zstd where that makes it smaller.
- * Errors: -EMSGSIZE when the frame would exceed BOUND_FRAME_BYTES (out is reset). */
+ * `out` is reset first; on error it is empty.
+ * Errors: -EMSGSIZE when the frame would exceed its bound or the buffer's cap, -ENOMEM; -EINVAL
+ *         when the message is not what frames of that type carry. */
 int frame_encode(enum frame_type type, const ProtobufCMessage *message, struct buf *out);
 
 /* frame_open - the type and the expanded payload of a frame that came from outside.
