@@ -22,8 +22,7 @@ int file_read(struct arena *arena, const char *path, size_t cap_bytes, struct by
               struct complaint *why);
 
 /* file_read_secret - a key or a password into out[cap_bytes], and nowhere else in memory.
- * Errors: -EPERM others than the owner may read or write it, or it belongs to somebody else;
- *         the rest as file_read. The caller wipes `out` (seal_wipe), also after an error. */
+ * Errors: -EPERM its mode lets others than the owner do anything with it; the rest as file_read. The caller wipes `out` (seal_wipe), also after an error. */
 int file_read_secret(const char *path, uint8_t *out, size_t cap_bytes, size_t *ret_size,
                      struct complaint *why);
 
@@ -32,7 +31,8 @@ int file_read_secret(const char *path, uint8_t *out, size_t cap_bytes, size_t *r
  * Errors: -errno; the temporary file is gone then. */
 int file_write_atomic(const char *path, struct bytes bytes, mode_t mode);
 
-/* file_make_dirs - path and its missing parents; those that exist keep their mode.
+/* file_make_dirs - path and its missing parents, with mode less the umask, synced; those that exist
+ * keep their mode.
  * Errors: -ENOTDIR a part is no directory; -errno. */
 int file_make_dirs(const char *path, mode_t mode);
 

@@ -2,7 +2,8 @@
  *
  * Strings that are no UTF-8 get U+FFFD for each wrong byte; control characters, U+2028, U+2029 and
  * direction marks are escaped, so that a line stays a line and a terminal is not steered. Nesting
- * mistakes are bugs and assert. Errors are the buffer's: check buf_error() at the end. */
+ * mistakes are bugs and assert. Errors are the buffer's: check buf_error() at the end. The names
+ * keep clear of jansson's, which reads JSON elsewhere. */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
@@ -22,21 +23,21 @@ struct json json_on(struct buf *buf);
 
 /* In each of these, key names the member of the enclosing object; in an array and at the top it is
  * NULL. */
-void json_object(struct json *json, const char *key);
-void json_array(struct json *json, const char *key);
-void json_text(struct json *json, const char *key, struct bytes text);
-void json_str(struct json *json, const char *key, const char *text); /* NULL writes null */
-void json_int(struct json *json, const char *key, int64_t value);
-void json_uint(struct json *json, const char *key, uint64_t value);
-void json_bool(struct json *json, const char *key, bool value);
-void json_null(struct json *json, const char *key);
+void json_begin_object(struct json *json, const char *key);
+void json_begin_array(struct json *json, const char *key);
+void json_put_text(struct json *json, const char *key, struct bytes text);
+void json_put_str(struct json *json, const char *key, const char *text); /* NULL writes null */
+void json_put_int(struct json *json, const char *key, int64_t value);
+void json_put_uint(struct json *json, const char *key, uint64_t value);
+void json_put_bool(struct json *json, const char *key, bool value);
+void json_put_null(struct json *json, const char *key);
 
 /* json_hex - the bytes as lower-case hexadecimal: ids and digests. */
-void json_hex(struct json *json, const char *key, struct bytes bytes);
+void json_put_hex(struct json *json, const char *key, struct bytes bytes);
 
-/* json_end - closes the innermost object or array. json_line - ends the line; all must be closed
+/* json_end - closes the innermost object or array. json_end_line - ends the line; all must be closed
  * by then. */
 void json_end(struct json *json);
-void json_line(struct json *json);
+void json_end_line(struct json *json);
 
 #endif

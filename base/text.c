@@ -109,6 +109,17 @@ size_t text_printable(struct bytes text, char *out, size_t cap)
     return at;
 }
 
+size_t text_cut(struct bytes text, size_t max_bytes)
+{
+    if (text.size <= max_bytes)
+        return text.size;
+    size_t n = max_bytes;
+    /* A character has at most three bytes after its first; more are not UTF-8 anyway. */
+    while (n > 0 && max_bytes - n < 3 && (text.data[n] & 0xC0) == 0x80)
+        n--;
+    return (text.data[n] & 0xC0) == 0x80 ? max_bytes : n;
+}
+
 void hex_encode(const uint8_t *data, size_t size_bytes, char *out)
 {
     static const char digits[] = "0123456789abcdef";
@@ -143,20 +154,15 @@ int hex_decode(struct bytes text, uint8_t *out, size_t out_bytes)
     return 0;
 }
 
-/* Formats into out[cap], printable. The raw text may be longer than out: vsnprintf may cut it within
- * a character, which then would be shown as stray bytes, so those go first. */
+/* Formats into out[cap], printable. vsnprintf may cut a text within a character, which would then
+ * be shown as stray bytes: the last four bytes, which may be such a half, go first. */
 static void format_printable(char *out, size_t cap, const char *format, va_list args)
 {
     char raw[512];
     int n = vsnprintf(raw, sizeof(raw), format, args);
     size_t size = n < 0 ? 0 : (size_t)n;
-    if (size >= sizeof(raw)) {
-        size = sizeof(raw) - 1;
-        while (size > 0 && ((uint8_t)raw[size - 1] & 0xC0) == 0x80)
-            size--;
-        if (size > 0 && ((uint8_t)raw[size - 1] & 0x80) != 0)
-            size--; /* the lead byte of the character that may be incomplete */
-    }
+    if (size >= sizeof(raw))
+        size = text_cut(bytes_of(raw, sizeof(raw) - 1), sizeof(raw) - 5);
     (void)text_printable(bytes_of(raw, size), out, cap); /* cut on purpose */
 }
 

@@ -21,6 +21,9 @@ bool text_is_steering(uint32_t code_point);
  * character. cap must not be 0. Returns the bytes written, without the NUL. */
 size_t text_printable(struct bytes text, char *out, size_t cap);
 
+/* text_cut - how many bytes of the text, at most max_bytes, end at a whole character. */
+size_t text_cut(struct bytes text, size_t max_bytes);
+
 enum { HEX128_SIZE = 33, HEX256_SIZE = 65 }; /* with NUL */
 
 /* hex_encode - lower-case hexadecimal of size_bytes bytes into out[2 × size_bytes + 1]. */
