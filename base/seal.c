@@ -7,6 +7,9 @@
 _Static_assert(SEAL_PUBLIC_BYTES == crypto_sign_PUBLICKEYBYTES, "Ed25519 public key");
 _Static_assert(SEAL_SECRET_BYTES == crypto_sign_SECRETKEYBYTES, "Ed25519 secret key");
 _Static_assert(SEAL_SIGNATURE_BYTES == crypto_sign_BYTES, "Ed25519 signature");
+_Static_assert(SEAL_LINK_KEY_BYTES == crypto_scalarmult_BYTES, "X25519 public key");
+_Static_assert(SEAL_LINK_KEY_BYTES == crypto_scalarmult_SCALARBYTES, "X25519 secret key");
+_Static_assert(SEAL_LINK_KEY_BYTES == SEAL_SEED_BYTES, "the seed is the secret");
 
 int seal_start(void)
 {
@@ -52,6 +55,13 @@ void seal_keypair(const uint8_t *seed, struct seal_public *ret_public,
                   struct seal_secret *ret_secret)
 {
     (void)crypto_sign_seed_keypair(ret_public->b, ret_secret->b, seed); /* always 0 */
+}
+
+void seal_link_keypair(const uint8_t *seed, uint8_t ret_public[SEAL_LINK_KEY_BYTES],
+                       uint8_t ret_secret[SEAL_LINK_KEY_BYTES])
+{
+    memcpy(ret_secret, seed, SEAL_LINK_KEY_BYTES);
+    (void)crypto_scalarmult_base(ret_public, ret_secret); /* always 0 */
 }
 
 struct id128 seal_key_id(const struct seal_public *key)

@@ -18,6 +18,7 @@ enum {
     SEAL_SECRET_BYTES = 64,
     SEAL_SEED_BYTES = 32,
     SEAL_SIGNATURE_BYTES = 64,
+    SEAL_LINK_KEY_BYTES = 32,
 };
 
 struct seal_public {
@@ -54,6 +55,11 @@ void seal_random(void *out, size_t size_bytes);
 /* seal_keypair - a signing pair from a seed of SEAL_SEED_BYTES (seal_random for a new one). */
 void seal_keypair(const uint8_t *seed, struct seal_public *ret_public,
                   struct seal_secret *ret_secret);
+
+/* seal_link_keypair - an X25519 pair (what CURVE links use) from a seed of SEAL_SEED_BYTES. The
+ * secret is the seed itself, so the public half of a stored secret can be computed again. */
+void seal_link_keypair(const uint8_t *seed, uint8_t ret_public[SEAL_LINK_KEY_BYTES],
+                       uint8_t ret_secret[SEAL_LINK_KEY_BYTES]);
 
 /* seal_key_id - the id of an identity: BLAKE2b-128 of the signing key. */
 struct id128 seal_key_id(const struct seal_public *key);

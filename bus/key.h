@@ -10,12 +10,12 @@
 #include "base/text.h"
 #include "proto/names.h"
 
-enum { LINK_KEY_BYTES = 32 };
+enum { LINK_KEY_BYTES = SEAL_LINK_KEY_BYTES };
 
 struct identity {
     struct id128 id; /* seal_key_id of `sign_public`: what messages call "producer", "actor" */
     Zb__Role role;
-    char label[64];  /* for people */
+    char label[64]; /* for people */
     struct seal_public sign_public;
     struct seal_secret sign_secret;
     uint8_t link_public[LINK_KEY_BYTES]; /* CURVE (X25519) */
@@ -31,7 +31,9 @@ struct identity_public {
     uint8_t link_public[LINK_KEY_BYTES];
 };
 
-/* identity_new - fresh keys. identity_wipe - overwrites the secrets. */
+/* identity_new - fresh keys. Errors: -EINVAL no such role, or a label that is too long, not UTF-8,
+ * padded, or holds control characters; -EIO.
+ * identity_wipe - overwrites the secrets. */
 int identity_new(Zb__Role role, const char *label, struct identity *ret_identity);
 void identity_wipe(struct identity *identity);
 
@@ -41,8 +43,14 @@ void identity_wipe(struct identity *identity);
 int identity_save(const struct identity *identity, const char *path, struct complaint *why);
 int identity_load(const char *path, struct identity *ret_identity, struct complaint *why);
 
-/* slip_print - the public half as text into out; slip_parse - reads it back and checks the
- * signature over itself. */
+/* identity_parse - an identity from the text of its file; `file` is what complaints call it. Secrets
+ * belong to public halves, id to signing key, check to everything, or it is -EBADMSG. */
+int identity_parse(struct bytes text, const char *file, struct identity *ret_identity,
+                   struct complaint *why);
+
+/* slip_print - the public half appended to out as text. Errors: buf_error(out).
+ * slip_parse - reads it back and checks the signature over itself; other line ends and blank lines
+ * do no harm. Errors: -EBADMSG. seal_start() must have succeeded. */
 int slip_print(const struct identity *identity, struct buf *out);
 int slip_parse(struct bytes text, struct identity_public *ret_public, struct complaint *why);
 
