@@ -166,13 +166,18 @@ static int head_read(struct bytes frame, struct frame_head *ret_head, struct com
     return 0;
 }
 
+/* zstd's magic number as it stands in the bytes: skippable frames and the formats before 1.0, which
+ * the library may still decode, begin otherwise. */
+static const uint8_t zstd_magic[] = { 0x28, 0xB5, 0x2F, 0xFD };
+
 /* Exactly one zstd frame that expands to exactly the claimed size. The room given to zstd is the
  * claim, which a bound holds: a bomb ends as an error, not in memory. */
 static int payload_expand(struct bytes coded, size_t expanded, struct arena *arena,
                           struct bytes *ret_payload, struct complaint *why)
 {
     unsigned long long own = ZSTD_getFrameContentSize(coded.data, coded.size);
-    if (own == ZSTD_CONTENTSIZE_ERROR ||
+    if (!bytes_starts_with(coded, bytes_of(zstd_magic, sizeof(zstd_magic))) ||
+        own == ZSTD_CONTENTSIZE_ERROR ||
         ZSTD_findFrameCompressedSize(coded.data, coded.size) != coded.size)
         return complain(why, -EBADMSG, "send one whole zstd frame", "the payload is not one");
     if (own != ZSTD_CONTENTSIZE_UNKNOWN && own != expanded)
