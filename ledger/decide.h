@@ -96,6 +96,7 @@ struct ledger_private {
 struct ledger_reply {
     Zb__Outcome **outcomes; /* BATCH, REPORT */
     size_t outcome_count;
+    Zb__RefusalReason refused; /* BATCH, RESUME that nothing is signed for: why not */
     Zb__ResumedBody *resumed;
     Zb__CommandResult *result;
     struct id128 *judge;    /* rows that want a second opinion or a first one: for JUDGE */
@@ -118,6 +119,9 @@ struct ledger_output;
 struct ledger_rules {
     struct seal_public ledger_key;
     struct id128 ledger_id;
+    struct id128 salt_seed;      /* secret of this ledger, kept outside the journal: salts of private
+                                    values are H(seed ‖ what caused them ‖ kind), so that rules stay
+                                    functions of their input and nobody guesses a value by its handle */
     uint32_t stale_days;         /* endpoint counts as stale after so many days unseen */
     uint32_t lookahead_days;     /* rights that end so soon put what they cover at risk */
     uint32_t enforce_percent;    /* share of computers scanned completely before `enforced` */

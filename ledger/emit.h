@@ -40,6 +40,8 @@ void emit_outcome(struct ledger_output *out, uint64_t sequence, struct digest di
                   Zb__OutcomeKind kind, Zb__RefusalReason reason);
 void emit_need_rows(struct ledger_output *out, uint64_t sequence, struct digest digest,
                     const struct id128 *rows, size_t count);
+/* emit_refused - why a batch or resume gets no signed answer (unknown key, bad signature). */
+void emit_refused(struct ledger_output *out, Zb__RefusalReason reason);
 void emit_resumed(struct ledger_output *out, const Zb__ResumedBody *resumed);
 void emit_result(struct ledger_output *out, Zb__RefusalReason refused, const char *text, ...)
     __attribute__((format(printf, 3, 4)));
@@ -49,7 +51,8 @@ void emit_judge(struct ledger_output *out, struct id128 row);
 
 /* emit_number - the next number of a counter ("endpoint", "case", "notice", "row", "right"), and
  * the effect that moves it. Several in one decide call go on from one another. 0 after an error. */
-uint64_t emit_number(struct ledger_output *out, const struct ledger_view *view, const char *counter);
+uint64_t emit_number(struct ledger_output *out, const struct ledger_view *view,
+                     const char *counter);
 
 /* For run.c: what was emitted. */
 struct output_list {

@@ -6,6 +6,7 @@
 #ifndef LEDGER_RUN_H
 #define LEDGER_RUN_H
 
+#include "base/text.h"
 #include "ledger/apply.h"
 
 struct ledger_journal {

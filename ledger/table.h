@@ -42,8 +42,7 @@
  *  i_join       unit 0 · H(serial ‖ uuid) 16                     * endpoint number u64
  *  i_unit_end   unit 0 · endpoint u64                            not retired endpoints of a unit
  *  i_child      parent 0 · unit                                  tree
- *  i_product    product 0 · unit                                 units where it is installed: from
- *                                                                `position` with installed > 0
+ *  i_product    product 0 · unit 0 · H(variant) 16               * a tally of installs, tally.h
  *  i_right      product 0 · right id u64                         rights not withdrawn
  *  i_case       unit 0 · product 0 · class u8                    * case id of the one not closed
  *  i_due        fire ms u64 · kind u8 · id u64 · a u32 · b u32   what the clock must look at next
