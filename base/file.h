@@ -22,7 +22,8 @@ int file_read(struct arena *arena, const char *path, size_t cap_bytes, struct by
               struct complaint *why);
 
 /* file_read_secret - a key or a password into out[cap_bytes], and nowhere else in memory.
- * Errors: -EPERM its mode lets others than the owner do anything with it; the rest as file_read. The caller wipes `out` (seal_wipe), also after an error. */
+ * Errors: -EPERM its mode lets others than the owner do anything with it; the rest as
+ *         file_read. The caller wipes `out` (seal_wipe), also after an error. */
 int file_read_secret(const char *path, uint8_t *out, size_t cap_bytes, size_t *ret_size,
                      struct complaint *why);
 

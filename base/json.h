@@ -35,8 +35,8 @@ void json_put_null(struct json *json, const char *key);
 /* json_hex - the bytes as lower-case hexadecimal: ids and digests. */
 void json_put_hex(struct json *json, const char *key, struct bytes bytes);
 
-/* json_end - closes the innermost object or array. json_end_line - ends the line; all must be closed
- * by then. */
+/* json_end - closes the innermost object or array. json_end_line - ends the line; all must be
+ * closed by then. */
 void json_end(struct json *json);
 void json_end_line(struct json *json);
 

@@ -154,6 +154,41 @@ int hex_decode(struct bytes text, uint8_t *out, size_t out_bytes)
     return 0;
 }
 
+/* Levenshtein's distance by one row of his table. Words longer than the table are far. */
+static size_t edit_distance(struct bytes a, struct bytes b)
+{
+    enum { WORD_BYTES = 96 };
+    size_t row[WORD_BYTES + 1];
+    if (a.size > WORD_BYTES || b.size > WORD_BYTES)
+        return SIZE_MAX;
+    for (size_t k = 0; k <= b.size; k++)
+        row[k] = k;
+    for (size_t i = 1; i <= a.size; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t k = 1; k <= b.size; k++) {
+            size_t replaced = diagonal + (a.data[i - 1] != b.data[k - 1]);
+            size_t other = (row[k] < row[k - 1] ? row[k] : row[k - 1]) + 1;
+            diagonal = row[k];
+            row[k] = replaced < other ? replaced : other;
+        }
+    }
+    return row[b.size];
+}
+
+void text_nearest_offer(struct text_nearest *nearest, const char *candidate)
+{
+    size_t d = edit_distance(nearest->word, bytes_str(candidate));
+    size_t near = nearest->word.size / 3 > 2 ? nearest->word.size / 3 : 2;
+    /* Half of a short word wrong is another word. */
+    if (d > near || 2 * d > nearest->word.size)
+        return;
+    if (nearest->best == NULL || d < nearest->distance) {
+        nearest->best = candidate;
+        nearest->distance = d;
+    }
+}
+
 /* Formats into out[cap], printable. vsnprintf may cut a text within a character, which would then
  * be shown as stray bytes: the last four bytes, which may be such a half, go first. */
 static void format_printable(char *out, size_t cap, const char *format, va_list args)

@@ -33,6 +33,19 @@ void hex_encode(const uint8_t *data, size_t size_bytes, char *out);
  * Errors: -EINVAL, out untouched. */
 int hex_decode(struct bytes text, uint8_t *out, size_t out_bytes);
 
+/* The candidate that a mistyped word most likely means. */
+struct text_nearest {
+    struct bytes word;
+    const char *best; /* NULL: none is near. Borrowed from whoever offered it. */
+    size_t distance;  /* of best: letters to insert, delete or replace */
+};
+
+#define TEXT_NEAREST_INIT(mistyped) ((struct text_nearest){ .word = (mistyped) })
+
+/* text_nearest_offer - keeps the candidate if it is nearer than those before and near at all: two
+ * letters, or a third of the word. */
+void text_nearest_offer(struct text_nearest *nearest, const char *candidate);
+
 /* What was wrong with something that came from outside. Every text is NUL-terminated, UTF-8 and
  * printable on one line (text_printable), so that a quoted value cannot steer a terminal; `place`
  * is a line, key, row or field, `what` the fault, `remedy` what the sender can do. */

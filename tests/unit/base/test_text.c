@@ -229,3 +229,43 @@ Test(complaint, cannot_be_steered_by_what_it_quotes)
     cr_assert(eq(str, why.what, "'\\x1b[2J\\xff'"));
     cr_assert(eq(str, why.remedy, "r\\x1b"));
 }
+
+static const char *nearest(const char *word)
+{
+    static const char *const candidates[] = { "bus.port", "bus.credit_bytes", "log.level",
+                                              "notice.level" };
+    struct text_nearest n = TEXT_NEAREST_INIT(bytes_str(word));
+    for (size_t i = 0; i < ARRAY_LEN(candidates); i++)
+        text_nearest_offer(&n, candidates[i]);
+    return n.best == NULL ? "none" : n.best;
+}
+
+Test(nearest, is_the_word_that_was_probably_meant)
+{
+    cr_assert(eq(str, (char *)nearest("bus.credit_byte"), "bus.credit_bytes"));
+    cr_assert(eq(str, (char *)nearest("credit_bytes"), "bus.credit_bytes"));
+    cr_assert(eq(str, (char *)nearest("log.levle"), "log.level"));
+    cr_assert(eq(str, (char *)nearest("bus.port"), "bus.port"));
+    cr_assert(eq(str, (char *)nearest("bus.prot"), "bus.port"));
+}
+
+Test(nearest, is_nothing_where_all_are_far)
+{
+    cr_assert(eq(str, (char *)nearest("colour"), "none"));
+    cr_assert(eq(str, (char *)nearest(""), "none"));
+    cr_assert(eq(str, (char *)nearest("bp"), "none"));
+    char longer[300];
+    memset(longer, 'x', sizeof(longer) - 1);
+    longer[sizeof(longer) - 1] = '\0';
+    cr_assert(eq(str, (char *)nearest(longer), "none"));
+}
+
+Test(text, cut_ends_at_whole_characters)
+{
+    struct bytes text = BYTES_LIT("a正b");
+    static const size_t want[] = { 0, 1, 1, 1, 4, 5, 5 };
+    for (size_t max = 0; max < ARRAY_LEN(want); max++)
+        cr_assert(eq(sz, text_cut(text, max), want[max]), "%zu", max);
+    cr_assert(eq(sz, text_cut((struct bytes){ 0 }, 3), 0));
+    cr_assert(le(sz, text_cut(BYTES_LIT("\x90\x90\x90\x90\x90\x90\x90"), 5), 5));
+}
