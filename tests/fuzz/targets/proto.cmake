@@ -1,0 +1,5 @@
+zb_fuzz(frame SOURCES ${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz_frame.c DEPS zb_proto)
+zb_fuzz(message SOURCES ${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz_message.c DEPS zb_proto)
+zb_fuzz(entry SOURCES ${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz_entry.c DEPS zb_proto)
+zb_fuzz(row SOURCES ${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz_row.c DEPS zb_proto)
+zb_fuzz(facts SOURCES ${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz_facts.c DEPS zb_proto)
