@@ -244,6 +244,11 @@ struct bytes registry_signature(const struct registry *registry)
     return bytes_of(registry->signature.b, sizeof(registry->signature.b));
 }
 
+const Zb__RegistryBody *registry_message(const struct registry *registry)
+{
+    return registry->content;
+}
+
 uint64_t registry_version(const struct registry *registry)
 {
     return registry->content->version;

@@ -24,6 +24,8 @@ CLEANUP_DEFINE(struct registry *, registry_free);
 
 struct bytes registry_body(const struct registry *registry);
 struct bytes registry_signature(const struct registry *registry);
+/* registry_message - the body unpacked; lives as long as the registry. */
+const Zb__RegistryBody *registry_message(const struct registry *registry);
 uint64_t registry_version(const struct registry *registry);
 int64_t registry_issued_ms(const struct registry *registry);
 struct bytes registry_active_catalogue(const struct registry *registry);

@@ -15,7 +15,7 @@
 
 enum channel_event_kind {
     CHANNEL_NONE = 0,
-    CHANNEL_READY,    /* all but the last bytes are out; channel_release or channel_cancel */
+    CHANNEL_READY, /* all but the last bytes are out; channel_release or channel_cancel */
     CHANNEL_SENT,
     CHANNEL_FAILED,   /* not taken; `temporary` tells whether to try again; `text` why */
     CHANNEL_IN_DOUBT, /* after release: `text` what is known */
@@ -30,7 +30,7 @@ struct channel_event {
 
 struct channel_message {
     uint64_t notice;
-    const char *from;     /* envelope addresses */
+    const char *from; /* envelope addresses */
     const char *to;
     struct bytes content; /* whole RFC 5322 message, CRLF lines; copied */
     const char *message_id;
@@ -65,14 +65,14 @@ static inline void channel_free(struct channel *channel)
 CLEANUP_DEFINE(struct channel *, channel_free);
 
 struct smtp_options {
-    const char *url;          /* "smtp://host:587" or "smtps://host:465" */
-    const char *user;         /* NULL: no authentication */
-    const char *password;     /* from a secret file */
-    bool require_tls;         /* STARTTLS or fail */
-    const char *ca_file;      /* NULL: the system's */
-    int timeout_ms;           /* whole delivery */
-    size_t at_once;           /* deliveries in parallel */
-    bool simulated;           /* only loopback servers, and addresses in .test .example .invalid */
+    const char *url;      /* "smtp://host:587" or "smtps://host:465" */
+    const char *user;     /* NULL: no authentication */
+    const char *password; /* from a secret file */
+    bool require_tls;     /* STARTTLS or fail */
+    const char *ca_file;  /* NULL: the system's */
+    int timeout_ms;       /* whole delivery */
+    size_t at_once;       /* deliveries in parallel */
+    bool simulated;       /* only loopback servers, and addresses in .test .example .invalid */
 };
 int channel_smtp_new(const struct smtp_options *options, struct channel **ret_channel,
                      struct complaint *why);

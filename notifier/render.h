@@ -13,8 +13,8 @@
 
 struct render_context {
     const char *template_dir;
-    const char *ledger_name;   /* organisation on the letterhead */
-    const char *from;          /* address */
+    const char *ledger_name; /* organisation on the letterhead */
+    const char *from;        /* address */
     int64_t now_ms;
 };
 
