@@ -16,7 +16,7 @@ enum {
     WIRE_FIXED32 = 5,
 
     VARINT_MOST_BYTES = 10,
-    FIELDS_PER_MESSAGE = 32, /* most that any message of ours has; a test holds it */
+    FIELDS_PER_MESSAGE = 64, /* most that any message of ours has; a test holds it */
     FIELD_NUMBER_MOST = (1 << 29) - 1,
 };
 
