@@ -304,7 +304,6 @@ Test(frame, larger_than_its_bound_is_not_made)
 
 Test(frame, respects_the_cap_of_the_buffer_and_leaves_it_usable)
 {
-    FIXTURE(f);
     CLEANUP(buf_done) struct buf small = BUF_INIT(16);
     Zb__Refused refused = ZB__REFUSED__INIT;
     refused.text = (char *)"this text is longer than sixteen bytes";
