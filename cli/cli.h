@@ -30,23 +30,25 @@ struct cli_option {
 struct cli_verb;
 
 struct cli {
-    const char *home;       /* absolute; DIR of --home, else ZHENGBAN_HOME, else /var/lib/zhengban */
+    const char *home; /* absolute; DIR of --home, else ZHENGBAN_HOME, else /var/lib/zhengban */
     bool json;
-    const char *actor;      /* --as NAME: keys/NAME.key signs commands; default "administrator" */
-    struct arena *arena;    /* lives as long as the command */
+    const char *actor;   /* --as NAME: keys/NAME.key signs commands; default "administrator" */
+    struct arena *arena; /* lives as long as the command */
     const struct cli_verb *verb;
     /* parsed arguments of the verb */
     const char **positional;
     size_t positional_count;
     const char **option_values; /* parallel to verb->options; "" for a given flag, NULL if absent */
-    struct buf out;         /* standard output, written at the end of each line by cli_flush */
+    struct buf out;             /* standard output, written by cli_flush */
+    const struct config *config; /* cli_config's */
+    struct book *book;           /* cli_book's */
 };
 
 /* One verb: "case list". A command without verbs has one whose name is NULL. */
 struct cli_verb {
-    const char *name;        /* "list" */
-    const char *arguments;   /* "CASE", "[FILE...]", "" */
-    const char *help;        /* one sentence */
+    const char *name;      /* "list" */
+    const char *arguments; /* "CASE", "[FILE...]", "" */
+    const char *help;      /* one sentence */
     const struct cli_option *options;
     size_t option_count;
     size_t positional_min;
@@ -60,6 +62,9 @@ struct cli_command {
     const struct cli_verb *verbs;
     size_t verb_count;
 };
+
+/* What cli_config and cli_book opened, so that it is opened once and closed at the end. */
+void cli_done(struct cli *cli);
 
 /* cli_option - the value given for an option of the running verb, NULL if it was not given. */
 const char *cli_option(const struct cli *cli, const char *name);
