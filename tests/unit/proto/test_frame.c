@@ -261,6 +261,10 @@ Test(frame, that_does_not_fit_the_arena_says_so)
     int r = frame_open(buf_bytes(&f.frame), small, &f.type, &f.payload, &f.why);
     cr_assert(eq(int, r, -ENOMEM));
     cr_assert(eq(sz, arena_used(small), 0));
+    /* A claim that zstd's own head contradicts is refused before memory is asked for. */
+    put_frame(&f, FRAME_BATCH, CODEC_ZSTD, 99999, compressed(&f, 100000));
+    r = frame_open(buf_bytes(&f.frame), small, &f.type, &f.payload, &f.why);
+    cr_assert(eq(int, r, -EBADMSG));
 }
 
 Test(frame, with_bytes_changed_at_random_opens_to_the_claim_or_is_refused)
