@@ -82,6 +82,10 @@ __attribute__((format(printf, 4, 5))) static int refuse(const struct walk *walk,
 static bool read_varint(struct reader *in, uint64_t *ret_value)
 {
     uint64_t value = 0;
+    if (in->at != in->end && *in->at < 0x80) { /* nearly all: keys and short lengths */
+        *ret_value = *in->at++;
+        return true;
+    }
     for (unsigned i = 0; i < VARINT_MOST_BYTES; i++) {
         if (in->at == in->end)
             return false;
@@ -91,7 +95,7 @@ static bool read_varint(struct reader *in, uint64_t *ret_value)
         value |= (uint64_t)(byte & 0x7F) << (7 * i);
         if ((byte & 0x80) == 0) {
             *ret_value = value;
-            return byte != 0 || i == 0; /* a last byte of zero adds nothing: over-long */
+            return byte != 0; /* a last byte of zero adds nothing: over-long */
         }
     }
     return false;
