@@ -31,13 +31,13 @@ struct bus_client;
 
 /* Durations and sizes that the link layer uses; the daemons fill it from their configuration. */
 struct bus_limits {
-    int heartbeat_ms;        /* PING this long after the last frame received */
-    int silence_ms;          /* peer is gone after this long without any frame; > heartbeat_ms */
-    int handshake_ms;        /* TCP accept to CURVE done */
-    int reconnect_ms;        /* first delay before connecting again; doubles up to 32 × */
-    uint64_t credit_bytes;   /* granted to each client */
-    uint64_t budget_bytes;   /* charged by all clients together */
-    int high_water_frames;   /* queue bound per peer in each direction */
+    int heartbeat_ms;      /* PING this long after the last frame received */
+    int silence_ms;        /* peer is gone after this long without any frame; > heartbeat_ms */
+    int handshake_ms;      /* TCP accept to CURVE done */
+    int reconnect_ms;      /* first delay before connecting again; doubles up to 32 × */
+    uint64_t credit_bytes; /* granted to each client */
+    uint64_t budget_bytes; /* charged by all clients together */
+    int high_water_frames; /* queue bound per peer in each direction */
 };
 
 struct bus_limits bus_limits_default(void);
@@ -56,8 +56,8 @@ int bus_wait(struct bus *bus, struct pollfd *fds, size_t fd_count, int timeout_m
 
 /* ---- server ---- */
 
-struct bus_peer {       /* a connected client; by value, valid after it has gone (sends fail) */
-    uint8_t route[32];  /* ROUTER routing id */
+struct bus_peer {      /* a connected client; by value, valid after it has gone (sends fail) */
+    uint8_t route[32]; /* ROUTER routing id */
     uint8_t route_size;
 };
 
@@ -75,9 +75,9 @@ struct bus_admission {
 };
 
 struct bus_server_options {
-    const char *address;         /* "tcp://127.0.0.1:*" */
+    const char *address; /* "tcp://127.0.0.1:*" */
     struct bus_admission admission;
-    Zb__Welcome welcome;         /* template: protocol and credit are filled in; see server_welcome */
+    Zb__Welcome welcome; /* template: protocol and credit are filled in; see server_welcome */
 };
 
 /* bus_listen - Errors: -EINVAL not tcp://HOST:PORT; -EADDRINUSE, -EADDRNOTAVAIL and what bind
@@ -96,12 +96,12 @@ void bus_server_welcome(struct bus_server *server, uint64_t registry_version,
 
 struct bus_message {
     struct bus_peer peer;
-    struct id128 key;        /* whose link it came over */
+    struct id128 key; /* whose link it came over */
     Zb__Role role;
     enum frame_type type;
-    uint64_t tag;            /* what an answer repeats; 0: the message has none */
+    uint64_t tag;                    /* what an answer repeats; 0: the message has none */
     const ProtobufCMessage *message; /* unpacked, in the arena */
-    struct bytes payload;    /* its expanded bytes, in the arena */
+    struct bytes payload;            /* its expanded bytes, in the arena */
 };
 
 /* bus_server_receive - the next message that is not the link layer's own. HELLO is handed out too,
@@ -133,9 +133,9 @@ void bus_server_peers(struct bus_server *server, Zb__Role role,
 /* ---- client ---- */
 
 struct bus_client_options {
-    const char *address;                      /* "tcp://host:port" */
+    const char *address;                        /* "tcp://host:port" */
     uint8_t server_link_public[LINK_KEY_BYTES]; /* pinned */
-    Zb__Hello hello;                          /* template; copied deeply */
+    Zb__Hello hello;                            /* template; copied deeply */
 };
 
 enum bus_link_event {
