@@ -386,6 +386,25 @@ int kv_after(struct kv_txn *txn, unsigned table, struct bytes key, struct bytes 
     return entry_out(rc, k, v, ret_key, ret_value);
 }
 
+int kv_before(struct kv_txn *txn, unsigned table, struct bytes key, struct bytes *ret_key,
+              struct bytes *ret_value)
+{
+    int r = key_check(key);
+    if (r < 0)
+        return r;
+    MDB_cursor *cursor = NULL;
+    r = cursor_of(txn, table, &cursor);
+    if (r < 0)
+        return r;
+    MDB_val k = val_of(key), v = { 0 };
+    int rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
+    if (rc == 0)
+        rc = mdb_cursor_get(cursor, &k, &v, MDB_PREV);
+    else if (rc == MDB_NOTFOUND)
+        rc = mdb_cursor_get(cursor, &k, &v, MDB_LAST);
+    return entry_out(rc, k, v, ret_key, ret_value);
+}
+
 int kv_last(struct kv_txn *txn, unsigned table, struct bytes *ret_key, struct bytes *ret_value)
 {
     MDB_cursor *cursor = NULL;

@@ -63,13 +63,16 @@ void kv_abort(struct kv_txn *txn);
 CLEANUP_DEFINE(struct kv_txn *, kv_abort);
 
 /* kv_get - 0 or -ENOENT. kv_seek - first key ≥ from, the first of all when `from` is empty;
- * kv_after - first key > key; kv_last - last key; -ENOENT when none. Outputs change only on
- * success; any may be NULL. Errors: -EINVAL key empty (get, after) or too long; -EIO. */
+ * kv_after - first key > key; kv_before - last key < key; kv_last - last key; -ENOENT when none.
+ * Outputs change only on success; any may be NULL. Errors: -EINVAL key empty (get, after, before)
+ * or too long; -EIO. */
 int kv_get(struct kv_txn *txn, unsigned table, struct bytes key, struct bytes *ret_value);
 int kv_seek(struct kv_txn *txn, unsigned table, struct bytes from, struct bytes *ret_key,
             struct bytes *ret_value);
 int kv_after(struct kv_txn *txn, unsigned table, struct bytes key, struct bytes *ret_key,
              struct bytes *ret_value);
+int kv_before(struct kv_txn *txn, unsigned table, struct bytes key, struct bytes *ret_key,
+              struct bytes *ret_value);
 int kv_last(struct kv_txn *txn, unsigned table, struct bytes *ret_key, struct bytes *ret_value);
 
 /* kv_put - replaces. kv_append - for a key above all others (bulk load, journal): -EINVAL if it is

@@ -106,6 +106,13 @@ Test(kv, walks_keys_in_byte_order)
     cr_assert(bytes_eq(key, BYTES_LIT("d")));
     cr_assert(eq(int, kv_after(txn, FRUIT, BYTES_LIT("d"), &key, NULL), -ENOENT));
     cr_assert(bytes_eq(key, BYTES_LIT("d")), "outputs change only on success");
+    cr_assert(eq(int, kv_before(txn, FRUIT, BYTES_LIT("a"), &key, NULL), -ENOENT));
+    cr_assert(eq(int, kv_before(txn, FRUIT, BYTES_LIT("d"), &key, NULL), 0));
+    cr_assert(bytes_eq(key, BYTES_LIT("bb")));
+    cr_assert(eq(int, kv_before(txn, FRUIT, BYTES_LIT("bbb"), &key, NULL), 0));
+    cr_assert(bytes_eq(key, BYTES_LIT("bb")));
+    cr_assert(eq(int, kv_before(txn, FRUIT, BYTES_LIT("z"), &key, NULL), 0));
+    cr_assert(bytes_eq(key, BYTES_LIT("d")));
     cr_assert(eq(int, kv_last(txn, FRUIT, &key, &value), 0));
     cr_assert(bytes_eq(key, BYTES_LIT("d")));
     /* The kept cursor follows writes made beside it. */
@@ -212,8 +219,8 @@ Test(kv, refuses_another_format_and_other_environments)
     const char *odd = tmpdir_sub(dir, "odd");
     FILE *f = fopen(tmpdir_path(dir, "odd/data.mdb"), "w");
     for (int i = 0; i < 9000; i++)
-        fputc('x', f);
-    fclose(f);
+        cr_assert(eq(int, fputc('x', f), 'x'));
+    cr_assert(eq(int, fclose(f), 0));
     cr_assert(eq(int, kv_open(odd, &options, &kv, &why), -EPROTO));
     cr_assert(kv == NULL);
 }
