@@ -46,6 +46,9 @@ struct daemon_spec {
     void (*stop)(struct daemon *daemon, void *state);
 };
 
+/* The options that the skeleton reads itself, in every daemon. */
+extern const struct config_table daemon_config_table;
+
 /* daemon_main - runs the daemon; returns the exit code of the process.
  *     --home DIR         required, must exist
  *     --config FILE      else DIR/config.yaml
