@@ -150,7 +150,7 @@ static int readers_probe(struct kv *kv, struct complaint *why)
 {
     MDB_txn *txn;
     int rc = mdb_txn_begin(kv->env, NULL, MDB_RDONLY, &txn);
-    if (rc == EAGAIN || rc == EACCES)
+    if (rc == EAGAIN)
         return complain(why, -EBUSY, "run all programs over one store in one PID namespace",
                         "a process of this process's number, in another PID namespace, reads it");
     if (rc != 0)
@@ -508,7 +508,11 @@ static int free_pages(MDB_txn *txn, uint64_t *ret_pages)
 int kv_usage(struct kv *kv, struct kv_usage *ret_usage)
 {
     unsigned lines = 0;
-    int rc = mdb_reader_list(kv->env, count_line, &lines);
+    int dead; /* how many slots were given back: of no interest */
+    int rc = mdb_reader_check(kv->env, &dead);
+    if (rc != 0)
+        return kv_error(rc);
+    rc = mdb_reader_list(kv->env, count_line, &lines);
     if (rc < 0)
         return kv_error(rc);
     CLEANUP(kv_abortp) struct kv_txn *txn = NULL;

@@ -93,7 +93,9 @@ struct kv_usage {
     unsigned readers; /* slots in use, this call's own left out */
 };
 
-/* kv_usage - as of the last commit, also while this thread holds the writer. */
+/* kv_usage - as of the last commit, also while this thread holds the writer. Gives back the slots
+ * of readers that were killed: until then they keep freed pages from being used again, so a process
+ * that stays up calls this now and then. */
 int kv_usage(struct kv *kv, struct kv_usage *ret_usage);
 
 /* kv_copy - a consistent, compacted, synced copy into an existing empty folder, while others read

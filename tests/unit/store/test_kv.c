@@ -443,6 +443,40 @@ Test(kv, follows_a_process_that_reserved_more)
     cr_assert(eq(u64, count_of(kv, TREE), 1));
 }
 
+static int read_until_killed(const char *path, int ready)
+{
+    struct kv_options options = options_of(ROOMY);
+    struct kv *kv = NULL;
+    struct kv_txn *txn = NULL;
+    char c = 'r';
+    if (kv_open(path, &options, &kv, NULL) != 0 || kv_read(kv, &txn) != 0 ||
+        write(ready, &c, 1) != 1)
+        return 1;
+    return pause();
+}
+
+Test(kv, gives_back_the_slots_of_readers_that_were_killed)
+{
+    CLEANUP(tmpdir_freep) struct tmpdir *dir = tmpdir_new();
+    CLEANUP(kv_closep) struct kv *kv = open_at(dir->path, ROOMY);
+    int ready[2], status;
+    cr_assert(eq(int, pipe(ready), 0));
+    pid_t child = fork();
+    if (child == 0)
+        _exit(read_until_killed(dir->path, ready[1]));
+    char c;
+    cr_assert(eq(long, read(ready[0], &c, 1), 1));
+    struct kv_usage usage = { 0 };
+    cr_assert(eq(int, kv_usage(kv, &usage), 0));
+    cr_assert(eq(uint, usage.readers, 1));
+    cr_assert(eq(int, kill(child, SIGKILL), 0));
+    cr_assert(eq(int, waitpid(child, &status, 0), child));
+    cr_assert(eq(int, kv_usage(kv, &usage), 0));
+    cr_assert(eq(uint, usage.readers, 0));
+    close(ready[0]);
+    close(ready[1]);
+}
+
 /* In a new PID namespace, as its process 1: holds a reader until told, or tries to be a second. */
 static int as_process_one(const char *path, int ready, int stay)
 {
