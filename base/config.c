@@ -1,6 +1,6 @@
 /* config.c - rows against a YAML tree: each row gets its node or its default; what no row claims
  * is refused. The complaint's remedy always comes from the row, so that it can be acted on. */
-#include "base/config.h"
+#include "base/config_impl.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -8,55 +8,14 @@
 #include <stdio.h>
 
 #include "base/file.h"
-#include "base/yaml.h"
-
-enum {
-    CONFIG_TEXT_BYTES = 4096, /* where a row says 0 */
-    CONFIG_LIST_COUNT = 1024,
-    CONFIG_KEY_BYTES = 200, /* dotted, with the items on the way */
-};
-
-struct value {
-    const struct config_row *row;
-    const struct yaml_node *node; /* NULL: not in the file */
-    int64_t integer;              /* INTEGER, FLAG; CHOICE: position */
-    const char *text;             /* TEXT, CHOICE, PATH; never NULL then */
-    size_t count;                 /* TEXTS, ITEMS */
-    const char **texts;
-    const struct config **items;
-};
-
-struct config {
-    const char *file;
-    const char *prefix; /* "", or "collectors[2]." for an item; for complaints */
-    size_t line;        /* where it begins in the file */
-    size_t n_values;
-    struct value *values; /* one per row, in the order of the tables */
-};
 
 /* ---- The tables themselves: a mistake there is a bug and stops the program at its first start. */
-
-static size_t choice_count(const char *choices)
-{
-    size_t n = 1;
-    for (; *choices != '\0'; choices++)
-        n += *choices == '|';
-    return n;
-}
-
-/* The choice at that position; its bytes lie in the row. */
-static struct bytes choice_at(const char *choices, size_t index)
-{
-    for (; index > 0; index--)
-        choices = strchr(choices, '|') + 1;
-    return bytes_of(choices, strcspn(choices, "|"));
-}
 
 /* Position of a choice, or -ENOENT. */
 static int64_t choice_find(const char *choices, struct bytes text)
 {
-    for (size_t i = 0; i < choice_count(choices); i++)
-        if (bytes_eq(choice_at(choices, i), text))
+    for (size_t i = 0; i < config_choice_count(choices); i++)
+        if (bytes_eq(config_choice_at(choices, i), text))
             return (int64_t)i;
     return -ENOENT;
 }
@@ -92,125 +51,17 @@ static void assert_row(const struct config_row *row)
     assert(false); /* a kind that does not exist */
 }
 
-static const char *default_text(const struct config_row *row)
-{
-    return row->default_text == NULL ? "" : row->default_text;
-}
-
-static int64_t text_max(const struct config_row *row)
-{
-    return row->max > 0 ? row->max : CONFIG_TEXT_BYTES;
-}
-
-static int64_t list_max(const struct config_row *row)
-{
-    return row->max > 0 ? row->max : CONFIG_LIST_COUNT;
-}
-
-/* ---- What was expected, in words. */
-
-static void put_choices(struct buf *buf, const char *choices)
-{
-    for (size_t i = 0; i < choice_count(choices); i++) {
-        struct bytes choice = choice_at(choices, i);
-        buf_printf(buf, "%s%.*s", i == 0 ? "" : ", ", (int)choice.size, (const char *)choice.data);
-    }
-}
-
-static void put_item_keys(struct buf *buf, const struct config_row *row)
-{
-    for (size_t i = 0; i < row->n_item; i++)
-        buf_printf(buf, "%s%s", i == 0 ? "" : ", ", row->item[i].key);
-}
-
-/* "a whole number from 1 to 30 (working days)" */
-static void put_expected(struct buf *buf, const struct config_row *row)
-{
-    switch (row->kind) {
-    case CONFIG_INTEGER:
-        buf_printf(buf, "a whole number from %" PRId64 " to %" PRId64, row->min, row->max);
-        break;
-    case CONFIG_FLAG:
-        buf_put_str(buf, "yes or no");
-        break;
-    case CONFIG_CHOICE:
-        buf_put_str(buf, "one of ");
-        put_choices(buf, row->choices);
-        break;
-    case CONFIG_TEXT:
-        buf_printf(buf, "a text of %" PRId64 " to %" PRId64 " bytes", row->min, text_max(row));
-        break;
-    case CONFIG_PATH:
-        buf_put_str(buf, "a path");
-        break;
-    case CONFIG_TEXTS:
-        buf_printf(buf, "a list of %" PRId64 " to %" PRId64 " texts", row->min, list_max(row));
-        break;
-    case CONFIG_ITEMS:
-        buf_printf(buf, "a list of %" PRId64 " to %" PRId64 " maps with the keys ", row->min,
-                   list_max(row));
-        put_item_keys(buf, row);
-        break;
-    case CONFIG_FOREIGN:
-        buf_put_str(buf, "a section of another program");
-        break;
-    }
-    if (row->unit != NULL)
-        buf_printf(buf, " (%s)", row->unit);
-}
-
-/* How a value stands behind its key: quoted where YAML could read it otherwise. */
-static void put_quoted(struct buf *buf, const char *text)
-{
-    buf_put_u8(buf, '"');
-    for (; *text != '\0'; text++) {
-        if (*text == '"' || *text == '\\')
-            buf_put_u8(buf, '\\');
-        buf_put_u8(buf, (uint8_t)*text);
-    }
-    buf_put_u8(buf, '"');
-}
-
-/* The row's default as it would be written; false where it has none. */
-static bool put_default(struct buf *buf, const struct config_row *row)
-{
-    if (row->required)
-        return false;
-    switch (row->kind) {
-    case CONFIG_INTEGER:
-        buf_printf(buf, "%" PRId64, row->default_int);
-        return true;
-    case CONFIG_FLAG:
-        buf_put_str(buf, row->default_int != 0 ? "yes" : "no");
-        return true;
-    case CONFIG_CHOICE:
-        buf_put_str(buf, row->default_text);
-        return true;
-    case CONFIG_TEXT:
-    case CONFIG_PATH:
-        if (default_text(row)[0] == '\0')
-            return false;
-        put_quoted(buf, row->default_text);
-        return true;
-    case CONFIG_TEXTS:
-    case CONFIG_ITEMS:
-    case CONFIG_FOREIGN:
-        return false;
-    }
-    return false;
-}
-
 /* "give …, for example …" into a complaint's remedy. */
 static void set_remedy(struct complaint *why, const char *verb, const struct config_row *row)
 {
     CLEANUP(buf_done) struct buf buf = BUF_INIT(4096);
     buf_printf(&buf, "%s ", verb);
-    put_expected(&buf, row);
+    config_put_expected(&buf, row);
     size_t without_example = buf.size;
     buf_put_str(&buf, ", for example ");
     if (row->example != NULL)
         buf_put_str(&buf, row->example);
-    else if (!put_default(&buf, row))
+    else if (!config_put_default(&buf, row))
         buf.size = without_example;
     if (buf_error(&buf) == 0)
         (void)text_printable(buf_bytes(&buf), why->remedy, sizeof(why->remedy)); /* cut is fine */
@@ -231,7 +82,7 @@ static void place_key(const struct reading *rd, size_t line, const char *prefix,
 
 /* `what` is set already, or is given here; place and remedy are the row's. */
 static int refuse_value(const struct reading *rd, const struct config *config,
-                        const struct value *value, int r)
+                        const struct config_value *value, int r)
 {
     if (r == -ENOMEM)
         return complain(rd->why, r, "divide the file", "needs more memory than it may have");
@@ -270,7 +121,7 @@ static int read_text(const struct reading *rd, const struct yaml_node *node, int
     return 0;
 }
 
-static int read_choice(const struct reading *rd, struct value *v)
+static int read_choice(const struct reading *rd, struct config_value *v)
 {
     struct bytes text = { 0 };
     int r = yaml_as_text(v->node, &text, rd->why);
@@ -285,19 +136,19 @@ static int read_choice(const struct reading *rd, struct value *v)
 }
 
 /* A list of the right length, or an empty value for none. */
-static int read_list(const struct reading *rd, struct value *v)
+static int read_list(const struct reading *rd, struct config_value *v)
 {
     const struct yaml_node *node = v->node;
     bool empty = node->kind == YAML_SCALAR && !node->quoted && node->scalar.size == 0;
     if (node->kind != YAML_LIST && !empty)
         return complain(rd->why, -EINVAL, NULL, "is no list");
-    if ((int64_t)node->count < v->row->min || (int64_t)node->count > list_max(v->row))
+    if ((int64_t)node->count < v->row->min || (int64_t)node->count > config_list_max(v->row))
         return complain(rd->why, -ERANGE, NULL, "has %zu items", node->count);
     v->count = node->count;
     return 0;
 }
 
-static int read_texts(const struct reading *rd, struct value *v)
+static int read_texts(const struct reading *rd, struct config_value *v)
 {
     int r = read_list(rd, v);
     if (r < 0)
@@ -322,7 +173,7 @@ static int read_config(const struct reading *rd, const struct config_table *tabl
                        const struct config **ret_config);
 
 /* Item errors are complete complaints of the item's own rows: *ret_told. */
-static int read_items(const struct reading *rd, const struct config *config, struct value *v,
+static int read_items(const struct reading *rd, const struct config *config, struct config_value *v,
                       bool *ret_told)
 {
     int r = read_list(rd, v);
@@ -349,7 +200,7 @@ static int read_items(const struct reading *rd, const struct config *config, str
     return 0;
 }
 
-static int read_value(const struct reading *rd, const struct config *config, struct value *v)
+static int read_value(const struct reading *rd, const struct config *config, struct config_value *v)
 {
     const struct config_row *row = v->row;
     bool flag = false, told = false;
@@ -366,10 +217,10 @@ static int read_value(const struct reading *rd, const struct config *config, str
         r = read_choice(rd, v);
         break;
     case CONFIG_TEXT:
-        r = read_text(rd, v->node, row->min, text_max(row), &v->text);
+        r = read_text(rd, v->node, row->min, config_text_max(row), &v->text);
         break;
     case CONFIG_PATH:
-        r = read_text(rd, v->node, default_text(row)[0] != '\0' || row->required,
+        r = read_text(rd, v->node, config_default_text(row)[0] != '\0' || row->required,
                       FILE_PATH_SIZE - 1, &v->text);
         break;
     case CONFIG_TEXTS:
@@ -384,7 +235,7 @@ static int read_value(const struct reading *rd, const struct config *config, str
     return r < 0 && !told ? refuse_value(rd, config, v, r) : r;
 }
 
-static struct value *find_value(const struct config *config, const char *key)
+static struct config_value *find_value(const struct config *config, const char *key)
 {
     for (size_t i = 0; i < config->n_values; i++)
         if (strcmp(config->values[i].row->key, key) == 0)
@@ -434,7 +285,7 @@ static int read_section(const struct reading *rd, const struct config *config,
             return complain(rd->why, -ENOMEM, "divide the file",
                             "needs more memory than it may have");
         bool has_dot = memchr(child->key.data, '.', child->key.size) != NULL;
-        struct value *value = has_dot ? NULL : find_value(config, key);
+        struct config_value *value = has_dot ? NULL : find_value(config, key);
         const struct config_row *below = has_dot ? NULL : row_below(config, key);
         int r;
         if (value != NULL) {
@@ -460,7 +311,7 @@ static int read_section(const struct reading *rd, const struct config *config,
 static int require_values(const struct reading *rd, const struct config *config)
 {
     for (size_t i = 0; i < config->n_values; i++) {
-        const struct value *v = &config->values[i];
+        const struct config_value *v = &config->values[i];
         if (!v->row->required || v->node != NULL)
             continue;
         complaint_at(rd->why, "%s line %zu", rd->file, config->line);
@@ -473,10 +324,10 @@ static int require_values(const struct reading *rd, const struct config *config)
     return 0;
 }
 
-static void set_default(struct value *v)
+static void set_default(struct config_value *v)
 {
     v->integer = v->row->default_int;
-    v->text = default_text(v->row);
+    v->text = config_default_text(v->row);
     if (v->row->kind == CONFIG_CHOICE && !v->row->required)
         v->integer = choice_find(v->row->choices, bytes_str(v->row->default_text));
 }
@@ -488,7 +339,7 @@ static struct config *config_of(const struct reading *rd, const struct config_ta
     for (size_t t = 0; t < n_tables; t++)
         n += tables[t].n_rows;
     struct config *config = arena_calloc(rd->arena, 1, sizeof(*config));
-    struct value *values = arena_calloc(rd->arena, n, sizeof(*values));
+    struct config_value *values = arena_calloc(rd->arena, n, sizeof(*values));
     if (config == NULL || values == NULL)
         return NULL;
     *config = (struct config){ .file = rd->file, .prefix = prefix, .values = values };
@@ -497,7 +348,7 @@ static struct config *config_of(const struct reading *rd, const struct config_ta
             const struct config_row *row = &tables[t].rows[i];
             assert_row(row);
             assert(find_value(config, row->key) == NULL);
-            struct value *v = &config->values[config->n_values++];
+            struct config_value *v = &config->values[config->n_values++];
             v->row = row;
             set_default(v);
         }
@@ -549,10 +400,10 @@ int config_load(struct arena *arena, const struct config_table *tables, size_t n
 
 /* ---- Getters. */
 
-static const struct value *value_of(const struct config *config, const char *key,
-                                    enum config_kind kind)
+static const struct config_value *value_of(const struct config *config, const char *key,
+                                           enum config_kind kind)
 {
-    const struct value *v = find_value(config, key);
+    const struct config_value *v = find_value(config, key);
     assert(v != NULL && v->row->kind == kind);
     return v;
 }
@@ -569,7 +420,7 @@ bool config_flag(const struct config *config, const char *key)
 
 const char *config_text(const struct config *config, const char *key)
 {
-    const struct value *v = find_value(config, key);
+    const struct config_value *v = find_value(config, key);
     assert(v != NULL);
     assert(v->row->kind == CONFIG_TEXT || v->row->kind == CONFIG_CHOICE ||
            v->row->kind == CONFIG_PATH);
@@ -588,7 +439,7 @@ size_t config_texts(const struct config *config, const char *key)
 
 const char *config_text_at(const struct config *config, const char *key, size_t index)
 {
-    const struct value *v = value_of(config, key, CONFIG_TEXTS);
+    const struct config_value *v = value_of(config, key, CONFIG_TEXTS);
     assert(index < v->count);
     return v->texts[index];
 }
@@ -600,223 +451,25 @@ size_t config_items(const struct config *config, const char *key)
 
 const struct config *config_item(const struct config *config, const char *key, size_t index)
 {
-    const struct value *v = value_of(config, key, CONFIG_ITEMS);
+    const struct config_value *v = value_of(config, key, CONFIG_ITEMS);
     assert(index < v->count);
     return v->items[index];
 }
 
 bool config_is_set(const struct config *config, const char *key)
 {
-    const struct value *v = find_value(config, key);
+    const struct config_value *v = find_value(config, key);
     assert(v != NULL);
     return v->node != NULL;
 }
 
 void config_place(const struct config *config, const char *key, struct complaint *why)
 {
-    const struct value *v = find_value(config, key);
+    const struct config_value *v = find_value(config, key);
     assert(v != NULL);
     if (v->node == NULL)
         complaint_at(why, "%s, key '%s%s'", config->file, config->prefix, key);
     else
         complaint_at(why, "%s line %zu, key '%s%s'", config->file, v->node->line, config->prefix,
                      key);
-}
-
-/* ---- Printing. */
-
-static void indent(struct buf *buf, size_t depth)
-{
-    for (size_t i = 0; i < depth; i++)
-        buf_put_str(buf, "  ");
-}
-
-static void print_values(const struct config *config, struct buf *buf, const char *section,
-                         size_t depth);
-
-/* Whether there is something to print behind the key. An option that is neither given nor has a
- * default stays a comment. */
-static bool has_value(const struct value *v)
-{
-    const struct config_row *row = v->row;
-    if (row->secret || row->kind == CONFIG_FOREIGN)
-        return false;
-    if (v->node != NULL || row->kind == CONFIG_INTEGER || row->kind == CONFIG_FLAG)
-        return true;
-    return (row->kind == CONFIG_TEXT || row->kind == CONFIG_PATH || row->kind == CONFIG_CHOICE) &&
-           v->text[0] != '\0';
-}
-
-static bool has_any_value(const struct config *config)
-{
-    for (size_t i = 0; i < config->n_values; i++)
-        if (has_value(&config->values[i]))
-            return true;
-    return false;
-}
-
-static void print_items(const struct value *v, struct buf *buf, size_t depth)
-{
-    buf_put_str(buf, v->count == 0 ? "[]\n" : "\n");
-    for (size_t i = 0; i < v->count; i++) {
-        indent(buf, depth + 1);
-        /* Comments alone would not make it a map. */
-        buf_put_str(buf, has_any_value(v->items[i]) ? "-\n" : "- {}\n");
-        print_values(v->items[i], buf, "", depth + 2);
-    }
-}
-
-static void print_texts(const struct value *v, struct buf *buf)
-{
-    buf_put_u8(buf, '[');
-    for (size_t i = 0; i < v->count; i++) {
-        buf_put_str(buf, i == 0 ? "" : ", ");
-        put_quoted(buf, v->texts[i]);
-    }
-    buf_put_str(buf, "]\n");
-}
-
-static void print_comment(const struct value *v, struct buf *buf, size_t depth)
-{
-    const struct config_row *row = v->row;
-    indent(buf, depth);
-    buf_printf(buf, "# %s\n", row->help);
-    if (row->kind == CONFIG_FOREIGN)
-        return;
-    indent(buf, depth);
-    buf_put_str(buf, "# Takes ");
-    put_expected(buf, row);
-    size_t without_default = buf->size;
-    buf_put_str(buf, "; default ");
-    if (!put_default(buf, row) && buf_error(buf) == 0)
-        buf->size = without_default;
-    buf_put_str(buf, row->required ? "; required.\n" : ".\n");
-}
-
-static void print_value(const struct value *v, struct buf *buf, const char *name, size_t depth)
-{
-    print_comment(v, buf, depth);
-    indent(buf, depth);
-    if (!has_value(v)) {
-        buf_printf(buf, "# %s: %s\n", name,
-                   v->row->kind == CONFIG_FOREIGN ? "(of another program)"
-                   : !v->row->secret              ? "(not set)"
-                   : v->node == NULL              ? "(secret, not set)"
-                                                  : "(secret, not shown)");
-        return;
-    }
-    buf_printf(buf, "%s: ", name);
-    switch (v->row->kind) {
-    case CONFIG_INTEGER:
-        buf_printf(buf, "%" PRId64 "\n", v->integer);
-        return;
-    case CONFIG_FLAG:
-        buf_put_str(buf, v->integer != 0 ? "yes\n" : "no\n");
-        return;
-    case CONFIG_CHOICE:
-    case CONFIG_TEXT:
-    case CONFIG_PATH:
-        put_quoted(buf, v->text);
-        buf_put_u8(buf, '\n');
-        return;
-    case CONFIG_TEXTS:
-        print_texts(v, buf);
-        return;
-    case CONFIG_ITEMS:
-        print_items(v, buf, depth);
-        return;
-    case CONFIG_FOREIGN:
-        return;
-    }
-}
-
-/* What follows the section in a key: "credit.bytes" of "bus.credit.bytes" below "bus"; NULL for a
- * key that is elsewhere. */
-static const char *key_below(const char *key, const char *section)
-{
-    size_t n = strlen(section);
-    if (n == 0)
-        return key;
-    return strncmp(key, section, n) == 0 && key[n] == '.' ? key + n + 1 : NULL;
-}
-
-/* Whether a row before this one is in the same subsection, so that it has been printed there. */
-static bool was_printed(const struct config *config, size_t index, const char *subsection)
-{
-    for (size_t i = 0; i < index; i++)
-        if (key_below(config->values[i].row->key, subsection) != NULL)
-            return true;
-    return false;
-}
-
-static void print_values(const struct config *config, struct buf *buf, const char *section,
-                         size_t depth)
-{
-    for (size_t i = 0; i < config->n_values; i++) {
-        const struct value *v = &config->values[i];
-        const char *name = key_below(v->row->key, section);
-        if (name == NULL)
-            continue;
-        const char *dot = strchr(name, '.');
-        if (dot == NULL) {
-            print_value(v, buf, name, depth);
-            continue;
-        }
-        char subsection[CONFIG_KEY_BYTES];
-        *(char *)mempcpy(subsection, v->row->key, (size_t)(dot - v->row->key)) = '\0';
-        if (was_printed(config, i, subsection))
-            continue;
-        indent(buf, depth);
-        buf_printf(buf, "%.*s:\n", (int)(dot - name), name);
-        print_values(config, buf, subsection, depth + 1);
-    }
-}
-
-void config_print(const struct config *config, struct buf *buf)
-{
-    print_values(config, buf, "", 0);
-}
-
-/* A table cell: '|' would end it. */
-static void put_cell(struct buf *buf, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        if (*text == '|')
-            buf_put_u8(buf, '\\');
-        buf_put_u8(buf, (uint8_t)*text);
-    }
-}
-
-static void reference_row(const struct config_row *row, const char *prefix, struct buf *buf)
-{
-    buf_printf(buf, "| `%s%s` | ", prefix, row->key);
-    put_expected(buf, row);
-    buf_put_str(buf, " | ");
-    CLEANUP(buf_done) struct buf value = BUF_INIT(CONFIG_TEXT_BYTES + 16);
-    if (row->required)
-        buf_put_str(buf, "required");
-    else if (put_default(&value, row))
-        buf_printf(buf, "`%.*s`", (int)value.size, (const char *)value.data);
-    buf_put_str(buf, " | ");
-    put_cell(buf, row->help);
-    if (row->example != NULL) {
-        buf_put_str(buf, " Example: `");
-        put_cell(buf, row->example);
-        buf_put_u8(buf, '`');
-    }
-    buf_put_str(buf, " |\n");
-    char below[CONFIG_KEY_BYTES + 4];
-    (void)snprintf(below, sizeof(below), "%s[].", row->key); /* fits: assert_row */
-    for (size_t i = 0; i < row->n_item; i++)
-        reference_row(&row->item[i], below, buf);
-}
-
-void config_reference(const struct config_table *tables, size_t n_tables, struct buf *buf)
-{
-    for (size_t t = 0; t < n_tables; t++) {
-        buf_printf(buf, "%s## %s\n\n", t == 0 ? "" : "\n", tables[t].title);
-        buf_put_str(buf, "| option | takes | default | meaning |\n|---|---|---|---|\n");
-        for (size_t i = 0; i < tables[t].n_rows; i++)
-            reference_row(&tables[t].rows[i], "", buf);
-    }
 }
