@@ -40,8 +40,8 @@ static void take_forward(struct service *service, struct item *item)
 {
     const Zb__Forward *forward = (const Zb__Forward *)item->in.message;
     struct complaint why = { 0 };
-    Zb__Batch *batch;
-    Zb__BatchHeader *header;
+    Zb__Batch *batch = NULL;
+    Zb__BatchHeader *header = NULL;
     item->tag = forward->tag;
     int r = MESSAGE_UNPACK(batch, blob_bytes(forward->batch), service->frames, &batch, &why);
     if (r == 0)

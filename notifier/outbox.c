@@ -190,8 +190,8 @@ static struct channel *channel_of(struct outbox *outbox, const char *name)
 static int notice_submit(struct service *service, uint64_t id, struct complaint *why)
 {
     struct outbox *outbox = service->outbox;
-    Zb__NoticeRecord *notice;
-    Zb__PersonValue *person;
+    Zb__NoticeRecord *notice = NULL;
+    Zb__PersonValue *person = NULL;
     {
         CLEANUP(page_abortp) struct page *page = NULL;
         int r = book_read(service->book, &page);
@@ -267,7 +267,7 @@ static int delivery_commit(struct service *service, struct channel *channel, uin
     int r = notice_decide(service, id, NOTICE_COMMITTING, false, NULL);
     if (r < 0)
         return r;
-    Zb__NoticeRecord *notice;
+    Zb__NoticeRecord *notice = NULL;
     struct arena_mark mark = arena_mark(service->frames);
     CLEANUP(page_abortp) struct page *page = NULL;
     r = book_read(service->book, &page);
@@ -387,7 +387,7 @@ int outbox_recover(struct service *service)
                 r = view->seek(view->ctx, TABLE_NOTICE, ledger_key_bytes(&from), &key, &value);
                 if (r == -ENOENT)
                     return 0;
-                Zb__NoticeRecord *notice;
+                Zb__NoticeRecord *notice = NULL;
                 if (r == 0)
                     r = MESSAGE_UNPACK(notice_record, value, service->frames, &notice, NULL);
                 if (r < 0)
