@@ -36,6 +36,7 @@ struct ledger_batch {
     const Zb__BatchHeader *header;
     struct id128 matcher; /* who forwarded it */
     int64_t received_ms;
+    const struct batch_bodies *bodies; /* by id; rule_batch makes them, the caller leaves NULL */
 };
 
 struct ledger_input {
@@ -61,8 +62,9 @@ struct ledger_input {
         const Zb__Command *command;
         uint64_t row;
         struct {
-            const char *unit;
+            const char *unit;       /* empty: see recount.h, which gives the steps of a full recount */
             uint64_t from_endpoint; /* resumable: counts some endpoints, then follows itself up */
+            bool only;              /* that endpoint alone */
         } recount;
         const char *product;
         struct {
@@ -96,11 +98,13 @@ struct ledger_private {
 struct ledger_reply {
     Zb__Outcome **outcomes; /* BATCH, REPORT */
     size_t outcome_count;
-    Zb__RefusalReason refused; /* BATCH, RESUME that nothing is signed for: why not */
     Zb__ResumedBody *resumed;
     Zb__CommandResult *result;
     struct id128 *judge;    /* rows that want a second opinion or a first one: for JUDGE */
     size_t judge_count;
+    Zb__RefusalReason refused; /* BATCH, VERDICTS, REFUSALS: refused whole, without outcomes because
+                                  nobody trustworthy signed it; the notifier says so on the link
+                                  and counts it for its next INPUT_REFUSALS */
 };
 
 /* One unchanged report, journalled with its neighbours in one entry. */

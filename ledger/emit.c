@@ -39,6 +39,7 @@ struct ledger_output {
     struct output_follow_set set;
     Zb__ResumedBody *resumed;
     Zb__CommandResult *result;
+    Zb__RefusalReason refused;
 };
 
 struct ledger_output *output_new(struct arena *arena)
@@ -261,7 +262,7 @@ static bool follow_equal(const struct ledger_input *a, const struct ledger_input
     if (a->kind == INPUT_RECOUNT_ROW)
         return a->row == b->row;
     return a->recount.from_endpoint == b->recount.from_endpoint &&
-           strcmp(a->recount.unit, b->recount.unit) == 0;
+           a->recount.only == b->recount.only && strcmp(a->recount.unit, b->recount.unit) == 0;
 }
 
 /* The slot that holds an equal follow-up, or the free one where it belongs. */
@@ -420,6 +421,11 @@ void emit_result_value(struct ledger_output *out, const char *name, const char *
     result->n_values = out->values.count;
 }
 
+void emit_refused(struct ledger_output *out, Zb__RefusalReason reason)
+{
+    out->refused = reason;
+}
+
 void emit_judge(struct ledger_output *out, struct id128 row)
 {
     struct id128 *slot = list_add(out, &out->judge, sizeof(*slot));
@@ -490,6 +496,7 @@ struct output_list output_list(const struct ledger_output *out)
             .result = out->result,
             .judge = out->judge.items,
             .judge_count = out->judge.count,
+            .refused = out->refused,
         },
     };
 }

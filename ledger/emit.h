@@ -12,7 +12,8 @@ int output_error(const struct ledger_output *out);
 struct arena *output_arena(struct ledger_output *out);
 
 /* emit_entry - begins an entry; effects that follow belong to it. `reason` is formatted. The
- * returned entry may be given header, signature or command by the caller. NULL after an error. */
+ * returned entry may be given header, signature or command by the caller. NULL after an error. An entry
+ * that gets neither effect, header nor command is not journalled. */
 Zb__Entry *emit_entry(struct ledger_output *out, Zb__EntryKind kind, struct bytes actor,
                       const char *reason, ...) __attribute__((format(printf, 4, 5)));
 
@@ -40,13 +41,13 @@ void emit_outcome(struct ledger_output *out, uint64_t sequence, struct digest di
                   Zb__OutcomeKind kind, Zb__RefusalReason reason);
 void emit_need_rows(struct ledger_output *out, uint64_t sequence, struct digest digest,
                     const struct id128 *rows, size_t count);
-/* emit_refused - why a batch or resume gets no signed answer (unknown key, bad signature). */
-void emit_refused(struct ledger_output *out, Zb__RefusalReason reason);
 void emit_resumed(struct ledger_output *out, const Zb__ResumedBody *resumed);
 void emit_result(struct ledger_output *out, Zb__RefusalReason refused, const char *text, ...)
     __attribute__((format(printf, 3, 4)));
 void emit_result_value(struct ledger_output *out, const char *name, const char *value, ...)
     __attribute__((format(printf, 3, 4)));
+/* emit_refused - the whole input was refused, see struct ledger_reply. */
+void emit_refused(struct ledger_output *out, Zb__RefusalReason reason);
 void emit_judge(struct ledger_output *out, struct id128 row);
 
 /* emit_number - the next number of a counter ("endpoint", "case", "notice", "row", "right"), and

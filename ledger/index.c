@@ -52,6 +52,9 @@ static void of_endpoint(struct index_list *list, uint64_t number, const Zb__Endp
         list->failed = true;
         return;
     }
+    list->handle = field_bytes(record->facts);
+    if (record->retired)
+        return; /* what is reported under its names from now on is another computer */
     uint8_t both[32];
     memcpy(both, producer.b, 16);
     memcpy(both + 16, name.b, 16);
@@ -62,9 +65,6 @@ static void of_endpoint(struct index_list *list, uint64_t number, const Zb__Endp
         else
             add_number(list, INDEX_ENDPOINT, key_id(field_bytes(record->others[i])), number);
     }
-    list->handle = field_bytes(record->facts);
-    if (record->retired)
-        return;
     add(list, INDEX_UNIT_ENDPOINT, key_text_u64(record->unit, number));
     if (record->join.len > 0)
         add_number(list, INDEX_JOIN, key_text_id(record->unit, field_bytes(record->join)), number);
@@ -145,6 +145,20 @@ static uint64_t key_number(struct index_list *list, struct bytes key)
     return get_u64be(key.data);
 }
 
+/* The unit's place among the tallies of its product, so that a position whose last install and last
+ * right are gone is still found. */
+static void of_position(struct index_list *list, struct bytes key)
+{
+    struct reader r = reader_of(key);
+    const char *unit = (const char *)key_read_text(&r).data;
+    const char *product = (const char *)key_read_text(&r).data;
+    (void)read_u8(&r); /* the metric; positions of both stand in one place */
+    if (r.failed || reader_left(&r) != 0)
+        list->failed = true;
+    else
+        add(list, INDEX_PRODUCT, key_prefix(product, unit));
+}
+
 static bool has_index(enum ledger_table table)
 {
     switch (table) {
@@ -154,6 +168,7 @@ static bool has_index(enum ledger_table table)
     case TABLE_UNIT:
     case TABLE_OFFICIAL:
     case TABLE_RIGHT:
+    case TABLE_POSITION:
     case TABLE_CASE:
     case TABLE_RUNG:
     case TABLE_NOTICE:
@@ -190,6 +205,9 @@ static void of_record(struct index_list *list, enum ledger_table table, struct b
         return;
     case TABLE_RIGHT:
         of_right(list, key_number(list, key), (const Zb__RightRecord *)message);
+        return;
+    case TABLE_POSITION:
+        of_position(list, key);
         return;
     case TABLE_CASE:
         of_case(list, (const Zb__CaseRecord *)message);

@@ -25,11 +25,13 @@ int rule_resume(const struct ruling *at, const Zb__Resume *resume);
 int rule_report(const struct ruling *at, const struct ledger_batch *batch, size_t event,
                 struct digest digest);
 
-/* verdict.c: opinions, agreement, todo */
+/* verdict.c: opinions, agreement, todo; recount_row.c */
 int rule_verdicts(const struct ruling *at, struct id128 matcher, Zb__Verdict *const *verdicts,
                   size_t count);
 int rule_recount_row(const struct ruling *at, uint64_t row);
-int rule_recount_unit(const struct ruling *at, const char *unit, uint64_t from_endpoint);
+
+/* recount.c */
+int rule_recount_unit(const struct ruling *at, const char *unit, uint64_t from_endpoint, bool only);
 
 /* position.c */
 int rule_position(const struct ruling *at, const char *product);

@@ -135,9 +135,17 @@ static bool touches_unchanged(const struct ledger_run *run, const Zb__Effect *ef
     return false;
 }
 
+/* An entry that a rule began and found nothing to say in is not journalled. */
+static bool says_nothing(const Zb__Entry *entry)
+{
+    return entry->n_effects == 0 && entry->header.len == 0 && entry->command.len == 0;
+}
+
 static int write_entry(struct ledger_run *run, Zb__Entry *entry, int64_t now_ms)
 {
     int r = 0;
+    if (says_nothing(entry))
+        return 0;
     for (size_t i = 0; r == 0 && run->unchanged_count > 0 && i < entry->n_effects; i++)
         if (touches_unchanged(run, entry->effects[i]))
             r = flush_unchanged(run, now_ms);
@@ -202,6 +210,8 @@ static int reply_add(struct ledger_reply *into, const struct ledger_reply *more,
 {
     if (more->result != NULL)
         into->result = more->result;
+    if (more->refused != REFUSAL_NONE)
+        into->refused = more->refused;
     if (more->resumed != NULL)
         into->resumed = more->resumed;
     if (more->outcome_count > 0) {

@@ -38,9 +38,9 @@
  *
  *  Indices: functions of the record above (index.c), never journalled; all values empty but *.
  *  i_row        row id 16                                        * row number u64
- *  i_endpoint   key id 16 · opaque id 16                         * endpoint number u64
- *  i_join       unit 0 · H(serial ‖ uuid) 16                     * endpoint number u64
- *  i_unit_end   unit 0 · endpoint u64                            not retired endpoints of a unit
+ *  i_endpoint   key id 16 · opaque id 16                         * endpoint number u64; this and
+ *  i_join       unit 0 · H(serial ‖ uuid) 16                     * the next two: of endpoints that
+ *  i_unit_end   unit 0 · endpoint u64                            are not retired
  *  i_child      parent 0 · unit                                  tree
  *  i_product    product 0 · unit 0 · H(variant) 16               * a tally of installs, tally.h
  *  i_right      product 0 · right id u64                         rights not withdrawn

@@ -73,7 +73,13 @@ int tally_next(struct ledger_walk *walk, struct arena *arena, struct tally *ret_
     (void)key_read_text(&k); /* the product, which the walk was begun with */
     struct bytes unit = key_read_text(&k);
     struct reader v = reader_of(value);
-    struct tally tally = { .unit = (const char *)unit.data };
+    struct tally tally = {
+        .unit = (const char *)unit.data, .category = "", .edition = "", .version = ""
+    };
+    if (!k.failed && value.size == 0) {
+        *ret_tally = tally;
+        return 0;
+    }
     tally.count = read_u64be(&v);
     tally.licence_class = (Zb__LicenceClass)read_u8(&v);
     tally.stale = read_u8(&v) != 0;

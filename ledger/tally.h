@@ -7,6 +7,8 @@
  *     value  [8 count, big-endian] variant
  *     variant = [1 licence class] [1 stale] category 0 · edition 0 · version 0
  *
+ * and for each unit with a position of the product one key without variant and value, before them.
+ *
  * Invariant: count is the number of install records of (unit, product) with that variant, never 0. */
 #ifndef LEDGER_TALLY_H
 #define LEDGER_TALLY_H
@@ -16,7 +18,7 @@
 
 struct tally {
     const char *unit;
-    uint64_t count;
+    uint64_t count; /* 0: the place of a position; texts are empty */
     Zb__LicenceClass licence_class;
     bool stale;
     const char *category;
