@@ -28,9 +28,9 @@ struct sender_options {
     struct id128 ledger_id;
     struct seal_public ledger_key; /* pinned: nothing leaves the spool without its signature */
     bool simulated;
-    int64_t resend_ms;             /* an unanswered batch goes out again after this long */
-    size_t batch_events;           /* ≤ BOUND_EVENTS_PER_BATCH */
-    size_t links;                  /* number of links, < SENDER_LINKS_MAX */
+    int64_t resend_ms;   /* an unanswered batch goes out again after this long */
+    size_t batch_events; /* ≤ BOUND_EVENTS_PER_BATCH */
+    size_t links;        /* number of links, < SENDER_LINKS_MAX */
 };
 
 enum { SENDER_LINKS_MAX = 16, SENDER_ACTIONS_MAX = 16 };
@@ -89,5 +89,10 @@ struct sender_totals {
     uint64_t sent_batches, sent_events, resent_events, settled_events, bad_signatures, stale;
 };
 struct sender_totals sender_totals(const struct sender *sender);
+
+/* sender_settles - whether an outcome is final: the event leaves the spool (APPLIED) or goes to its
+ * dead letters (REFUSED for what the collector itself signed). Other refusals speak of the key, or of
+ * what a matcher may have altered: the event stays. The ledger's once_settles says the same. */
+bool sender_settles(Zb__OutcomeKind outcome, Zb__RefusalReason reason);
 
 #endif

@@ -107,17 +107,17 @@ static int floor_compare(const struct ledger_view *view, struct stream *s, uint6
     return floor == s->record->floor ? 0 : stream_set_floor(s, arena, floor, &chain);
 }
 
-/* Puts the granted epoch in use. What was known of the one before is kept, unless this ledger has
+/* Puts a granted epoch in use. What was known of the one before is kept, unless this ledger has
  * lost part of it. */
-static void epoch_begin(struct stream *s)
+static void epoch_begin(struct stream *s, uint64_t epoch)
 {
     Zb__ProducerRecord *record = s->record;
-    uint64_t begun = stream_granted(s);
+    uint64_t granted = stream_granted(s);
     record->past_epoch = record->granted_behind ? 0 : record->epoch;
     record->past_highest = record->granted_behind ? 0 : record->highest;
-    record->epoch = begun;
-    record->granted = begun;
-    record->granted_behind = false;
+    record->epoch = epoch;
+    record->granted = granted;
+    record->granted_behind = record->granted_behind && granted > epoch;
     record->floor = 1;
     record->highest = 0;
     record->chain = (ProtobufCBinaryData){ .len = 0, .data = NULL };
@@ -138,14 +138,14 @@ int once_header(const struct ledger_view *view, const Zb__BatchHeader *header, s
 
     enum once_answer answer = ONCE_NEW;
     uint64_t floor_before = s.record->floor;
-    bool begins = header->epoch == stream_granted(&s) && header->epoch > s.record->epoch;
+    bool begins = header->epoch > s.record->epoch && header->epoch <= stream_granted(&s);
     if (s.record->quarantined) {
         answer = ONCE_QUARANTINED;
     } else if (header->epoch > stream_granted(&s) || (begins && header->floor > 1)) {
         answer = ONCE_LEDGER_BEHIND;
     } else if (begins || header->epoch == s.record->epoch) {
         if (begins)
-            epoch_begin(&s);
+            epoch_begin(&s, header->epoch);
         r = floor_compare(view, &s, header->floor, chain, arena, &answer);
         if (r < 0)
             return r;
@@ -232,10 +232,7 @@ static int resume_standing(const struct ledger_view *view, struct stream *s,
         return 0;
     }
     if (body->epoch > record->epoch) { /* granted, nothing of it has arrived */
-        bool in_use = body->epoch == stream_granted(s);
-        *ret_standing = !in_use           ? STANDING_RESTORED
-                        : body->floor > 1 ? STANDING_BEHIND
-                                          : STANDING_GOOD;
+        *ret_standing = body->floor > 1 ? STANDING_BEHIND : STANDING_GOOD;
         return 0;
     }
     if (body->epoch < record->epoch) {
@@ -244,31 +241,25 @@ static int resume_standing(const struct ledger_view *view, struct stream *s,
             judged && body->highest > record->past_highest ? STANDING_FORKED : STANDING_RESTORED;
         return 0;
     }
-    if (body->floor < record->floor || body->highest < record->highest) {
-        *ret_standing = STANDING_RESTORED;
-        return 0;
-    }
+    /* Both may have lost something; what the ledger lost matters more, for it must be sent again. */
+    bool restored = body->floor < record->floor || body->highest < record->highest;
     enum once_answer answer;
     int r = floor_compare(view, s, body->floor, chain, arena, &answer);
     if (r == 0)
         *ret_standing = answer == ONCE_FORKED          ? STANDING_FORKED
                         : answer == ONCE_LEDGER_BEHIND ? STANDING_BEHIND
+                        : restored                     ? STANDING_RESTORED
                                                        : STANDING_GOOD;
     return r;
 }
 
-/* The epoch to go on in when the named one will not do: the outstanding grant if there is one, for
- * nothing was sent in it yet, else the next. */
+/* The epoch to go on in when the named one will not do: a number of its own, even if an earlier
+ * grant is still outstanding. */
 static void epoch_grant(struct stream *s, uint64_t asked_from, bool behind)
 {
-    Zb__ProducerRecord *record = s->record;
     uint64_t granted = stream_granted(s);
-    if (granted == record->epoch || asked_from >= granted) {
-        granted = (asked_from > granted ? asked_from : granted) + 1;
-        record->granted_behind = false;
-    }
-    record->granted = granted;
-    record->granted_behind = record->granted_behind || behind;
+    s->record->granted = (asked_from > granted ? asked_from : granted) + 1;
+    s->record->granted_behind = s->record->granted_behind || behind;
 }
 
 static Zb__ResumedBody *resumed_new(const Zb__ResumeBody *body, struct arena *arena)

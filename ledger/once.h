@@ -6,16 +6,17 @@
  *
  * What a sender's epoch is to the ledger (ProducerRecord; granted 0 counts as epoch):
  *
- *     ... past_epoch        epoch           (epoch, granted)   granted        above granted
- *     ─────────────────────────────────────────────────────────────────────────────────────────
- *     old: nothing new is   in use          given, never used  outstanding:   never granted by
- *     taken; new = FORKED                                      its first      this ledger: it has
- *     above past_highest,                                      batch puts it  lost the grant, so
- *     else STALE                            STALE              in use         LEDGER_BEHIND
+ *     ... past_epoch        epoch     epoch+1 ... granted        above granted
+ *     ────────────────────────────────────────────────────────────────────────────────────────
+ *     old: nothing new is   in use    outstanding grants, each   never granted by this ledger:
+ *     taken; new = FORKED             given to one RESUME: the   it has lost the grant, so it is
+ *     above past_highest,             first batch of one puts    LEDGER_BEHIND
+ *     else STALE                      it in use
  *
- * A grant changes nothing by itself: the epoch in use changes when the first batch signed in the
+ * A grant changes nothing by itself: the epoch in use changes when the first batch signed in a
  * granted one arrives. A RESUME that the network kept back, or that somebody sends again, therefore
- * costs a signature and never harms the stream that is running.
+ * costs a number and never harms the stream that is running. No number is granted twice, so that a
+ * ledger restored to before a grant knows by the number alone that it has lost something.
  *
  * FORKED means two histories under one key, and is said of nothing less:
  *  - a sequence with another digest than the one settled under it;
