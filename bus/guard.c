@@ -100,8 +100,11 @@ void guard_cut(struct guard *guard, int fd, uint64_t cookie)
     const struct guard_connection *connection = guard_find(guard, fd);
     if (connection == NULL || connection->cookie != cookie || cookie_of(fd) != cookie)
         return;
-    /* Between the look and the call the transport could close it and accept another: that one
-     * would have to connect again. No file or foreign socket can be harmed for longer than that. */
+    /* Between the look and the calls the transport could close it and accept another: that one
+     * would have to connect again. The end is a reset, so that the kernel keeps nothing for a peer
+     * that goes on sending. */
+    struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)); /* else it ends slower */
     (void)shutdown(fd, SHUT_RDWR); /* ENOTCONN: it went by itself */
 }
 
@@ -173,6 +176,7 @@ void guard_scan(struct guard *guard, int64_t now_ms, bool force,
     if (guard->open == 0 || (!force && cpu_us - guard->cpu_us < SCAN_FROM_CPU_US))
         return;
     guard->cpu_us = cpu_us;
+    int64_t start_ms = clock_mono_ms(); /* now_ms may be a test's */
     for (size_t fd = 0; fd < guard->room; fd++)
         if (guard->at[fd].cookie != 0 && connection_scan(guard, fd) &&
             guard->at[fd].backlog_bytes > guard->connection_bytes)
@@ -182,7 +186,7 @@ void guard_scan(struct guard *guard, int64_t now_ms, bool force,
         scan_cut(guard, scan.largest, cut, ctx);
         scan = scan_largest(guard);
     }
-    int64_t cost_ms = clock_mono_ms() - now_ms;
+    int64_t cost_ms = clock_mono_ms() - start_ms;
     if (cost_ms > 0 && cost_ms * SCAN_COST_SHARE > GUARD_SCAN_MS)
         guard->next_ms = now_ms + cost_ms * SCAN_COST_SHARE;
 }

@@ -33,7 +33,7 @@ OWNED = [
     (["lmdb.h"], re.compile(r"\b(?:MDB_\w+|mdb_\w+)"), "store",
      ["tests/unit/store/", "tests/bench/"]),
     (["zmq.h", "zmq_utils.h", "czmq.h"], re.compile(r"\b(?:ZMQ_\w+|zmq_\w+)"), "bus",
-     ["tests/unit/bus/", "tests/bench/"]),
+     ["tests/unit/bus/", "tests/integration/bus/", "tests/bench/"]),
 ]
 
 # The ledger is pure: data and time in, data out.
