@@ -2,7 +2,6 @@
 #include "ledger/case.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 static int alarm_get(const struct ruling *at, const char *kind, const char *subject,
                      Zb__AlarmRecord **ret_alarm)
@@ -29,7 +28,7 @@ int alarm_raise(const struct ruling *at, const char *kind, const char *subject, 
     char text[256];
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(text, sizeof(text), format, args); /* cut when too long */
+    case_text(text, sizeof(text), format, args);
     va_end(args);
     Zb__AlarmRecord alarm = ZB__ALARM_RECORD__INIT;
     alarm.kind = arena_strdup(at->arena, bytes_str(kind));

@@ -308,6 +308,7 @@ static void settle(struct case_work *work, const struct stand *stand)
         for (size_t i = 0; i < work->line_count; i++)
             if (work->lines[i]->closed_ms == work->at->now_ms)
                 why = work->lines[i]->closed_why;
+        case_reason(work, ENTRY_CASE, "closed (%s)", why);
         case_close(work, CASE_CLOSED, "closed", why);
         return;
     }
@@ -324,6 +325,8 @@ int case_settle(struct case_work *work)
         work->rec->class_ > CASE_E)
         return work->error;
     int r = stand_load(work->at, work->rec->unit, work->rec->product, &stand);
+    if (r == 0)
+        r = stand_load_rights(work->at, work->rec->unit, work->rec->product, &stand);
     if (r == 0 && work->rec->class_ != CASE_E)
         r = stand_load_installs(work->at, work->rec->unit, work->rec->product, &stand);
     if (case_fail(work, r) == 0)
@@ -354,7 +357,7 @@ static void carry_rejections(struct case_work *work, struct case_work *old)
 }
 
 static void open_case(struct case_work *work, const struct ruling *at, Zb__UnitRecord *unit,
-                      const char *product, Zb__CaseClass class)
+                      const char *product, Zb__CaseClass class, const struct stand *stand)
 {
     case_init(work, at);
     Zb__CaseRecord *rec = arena_alloc(at->arena, sizeof(*rec));
@@ -371,6 +374,7 @@ static void open_case(struct case_work *work, const struct ruling *at, Zb__UnitR
     rec->id = emit_number(at->out, at->view, "case");
     rec->unit = unit->id;
     rec->product = (char *)(uintptr_t)product;
+    rec->category = (char *)(uintptr_t)stand->category; /* only read */
     rec->class_ = class;
     rec->state = CASE_SUSPECTED;
     rec->opened_ms = at->now_ms;
@@ -405,7 +409,6 @@ static int assess_class(const struct ruling *at, Zb__UnitRecord *unit, const cha
         if (loaded < 0)
             return loaded == -ENOENT ? -EBADMSG : loaded;
         old = &standing;
-        case_reason(old, ENTRY_CASE, "lines");
         bool was_open = case_is_open(old->rec);
         settle(old, stand);
         if (was_open || old->error < 0)
@@ -418,7 +421,7 @@ static int assess_class(const struct ruling *at, Zb__UnitRecord *unit, const cha
         return r;
     if (!wanted || news == 0 || unit->phase == PHASE_SURVEY)
         return old == NULL ? 0 : case_save(old);
-    open_case(&fresh, at, unit, product, class);
+    open_case(&fresh, at, unit, product, class, stand);
     if (fresh.error < 0)
         return fresh.error;
     carry_rejections(&fresh, old);
@@ -464,7 +467,9 @@ int rule_assess(const struct ruling *at, const char *unit_id, const char *produc
     Zb__CaseClass wanted = open != CASE_CLASS_NONE ? open : stand_wanted(&stand);
     bool by_endpoint = prohibited || id_a != 0 || ids[0] != 0 || ids[1] != 0 || wanted == CASE_B ||
                        wanted == CASE_D;
-    if (by_endpoint)
+    if (id_a != 0 || ids[0] != 0 || ids[1] != 0 || ids[2] != 0)
+        r = stand_load_rights(at, unit_id, product, &stand);
+    if (r == 0 && by_endpoint)
         r = stand_load_installs(at, unit_id, product, &stand);
     if (r == 0 && (prohibited || id_a != 0))
         r = assess_class(at, unit, product, CASE_A, id_a, true, &stand);

@@ -12,6 +12,8 @@
 #ifndef LEDGER_CASE_H
 #define LEDGER_CASE_H
 
+#include <stdarg.h>
+
 #include "ledger/deadline.h"
 #include "ledger/rules.h"
 
@@ -53,6 +55,10 @@ int case_load(struct case_work *work, const struct ruling *at, uint64_t id);
 /* case_reason - what the entry will say; formatted. First come, first kept. */
 void case_reason(struct case_work *work, Zb__EntryKind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* case_text - vsnprintf into out[cap]; what does not fit is cut at a whole character. */
+void case_text(char *out, size_t cap, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
 
 /* case_begin - begins the entry unless it is begun; false after an error. Everything that emits
  * effects for the work calls it first. */

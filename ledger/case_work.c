@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/text.h"
+
 void case_init(struct case_work *work, const struct ruling *at)
 {
     *work = (struct case_work){
@@ -79,6 +81,18 @@ int case_load(struct case_work *work, const struct ruling *at, uint64_t id)
     return case_fail(work, r);
 }
 
+void case_text(char *out, size_t cap, const char *format, va_list args)
+{
+    (void)vsnprintf(out, cap, format, args); /* cut below where it does not fit */
+    struct bytes left = bytes_str(out);
+    uint32_t code_point;
+    size_t whole = 0, step;
+    while (whole < left.size &&
+           (step = text_utf8_next(bytes_of(left.data + whole, left.size - whole), &code_point)) > 0)
+        whole += step;
+    out[whole] = '\0';
+}
+
 void case_reason(struct case_work *work, Zb__EntryKind kind, const char *format, ...)
 {
     if (work->reason != NULL || work->error < 0)
@@ -86,7 +100,7 @@ void case_reason(struct case_work *work, Zb__EntryKind kind, const char *format,
     char text[160];
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(text, sizeof(text), format, args); /* a reason that is too long is cut */
+    case_text(text, sizeof(text), format, args);
     va_end(args);
     work->kind = kind;
     work->reason = arena_strdup(work->at->arena, bytes_str(text));

@@ -99,7 +99,7 @@ static int decide_confirm(const struct command_call *call)
         return r;
     if (work.rec->state != CASE_SUSPECTED)
         return refuse_state(call, &work, "only a suspicion is confirmed");
-    case_reason(&work, ENTRY_CASE, "confirmed: %s;", reason_of(call));
+    case_reason(&work, ENTRY_CASE, "confirmed (%s)", reason_of(call));
     work.rec->confirmed_by = field_of(call->actor);
     case_confirm(&work);
     return done(call, &work);
@@ -115,7 +115,7 @@ static int decide_reject(const struct command_call *call)
     bool unseen = work.rec->preauthorised && case_is_open(work.rec);
     if (work.rec->state != CASE_SUSPECTED && !unseen)
         return refuse_state(call, &work, "only what no person has confirmed is rejected");
-    case_reason(&work, ENTRY_CASE, "rejected: %s;", reason_of(call));
+    case_reason(&work, ENTRY_CASE, "rejected (%s)", reason_of(call));
     for (size_t i = 0; i < work.line_count; i++) {
         if (work.lines[i]->state != LINE_OPEN)
             continue;
@@ -168,7 +168,7 @@ static int decide_serve(const struct command_call *call)
                     "the day of service lies before the notice or after today");
         return 0;
     }
-    case_reason(&work, ENTRY_CASE, "service recorded: %s;", reason_of(call));
+    case_reason(&work, ENTRY_CASE, "service recorded (%s)", reason_of(call));
     case_served(&work, day);
     return done(call, &work);
 }
@@ -202,7 +202,7 @@ static int decide_extend(const struct command_call *call)
     char *why = arena_strdup(call->at->arena, bytes_str(reason_of(call)));
     if (why == NULL)
         return -ENOMEM;
-    case_reason(&work, ENTRY_CASE, "extended: %s;", why);
+    case_reason(&work, ENTRY_CASE, "extended (%s)", why);
     case_extend(&work, day, why);
     return done(call, &work);
 }

@@ -137,7 +137,7 @@ static void fact(struct case_work *work, struct facts *facts, const char *name, 
     char text[512];
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(text, sizeof(text), format, args); /* a list that is too long is cut */
+    case_text(text, sizeof(text), format, args);
     va_end(args);
     Zb__Argument *argument = arena_alloc(work->at->arena, sizeof(*argument));
     char *value = arena_strdup(work->at->arena, bytes_str(text));
@@ -241,10 +241,23 @@ static void fact_dates(struct case_work *work, struct facts *facts,
     fact(work, facts, "provisional", "%s", rec->provisional ? "yes" : "no");
 }
 
+/* Lines that are open; of a case that is over, those that it was about. */
+static uint64_t count_lines(const struct case_work *work)
+{
+    uint64_t n = 0;
+    if (case_is_open(work->rec))
+        return case_open_count(work);
+    Zb__LineState ended = work->rec->state == CASE_REJECTED ? LINE_REJECTED : LINE_CLOSED;
+    for (size_t i = 0; i < work->line_count; i++)
+        if (work->lines[i]->state == ended)
+            n += work->rec->class_ == CASE_E ? work->lines[i]->first_quantity : 1;
+    return n;
+}
+
 static void facts_of(struct case_work *work, const struct notice_order *order, struct facts *facts)
 {
     const Zb__CaseRecord *rec = work->rec;
-    uint64_t untold = 0, count = case_open_count(work);
+    uint64_t untold = 0, count = count_lines(work);
     for (size_t i = 0; i < work->line_count; i++)
         if (work->lines[i]->state == LINE_OPEN && work->lines[i]->told_day == 0)
             untold += rec->class_ == CASE_E ? work->lines[i]->quantity : 1;
@@ -256,7 +269,10 @@ static void facts_of(struct case_work *work, const struct notice_order *order, s
     fact(work, facts, "category", "%s", rec->category);
     fact(work, facts, "class", "%s", case_class_name(rec->class_));
     fact(work, facts, "count", "%llu", (unsigned long long)count);
-    fact(work, facts, "endpoints", "%llu", (unsigned long long)(rec->class_ == CASE_E ? 0 : count));
+    if (rec->class_ == CASE_E)
+        fact(work, facts, "endpoints", "%s", "");
+    else
+        fact(work, facts, "endpoints", "%llu", (unsigned long long)count);
     fact(work, facts, "new", "%llu", (unsigned long long)untold);
     fact(work, facts, "remedy", "%s", remedy_of(rec->class_));
     fact(work, facts, "proposal", "%s", order->proposal == NULL ? "" : order->proposal);

@@ -42,7 +42,7 @@ int rule_refusals(const struct ruling *at, struct id128 matcher, const Zb__Refus
 /* command.c: signature, repeat, rights of the actor; then the verb's function */
 int rule_command(const struct ruling *at, const Zb__Command *command);
 
-/* case.c, ladder.c, notice.c */
+/* case.c; ladder.c: the clock; outbox.c: what became of a notice */
 int rule_assess(const struct ruling *at, const char *unit, const char *product);
 int rule_due(const struct ruling *at, int64_t fire_ms, uint8_t kind, uint64_t id, uint32_t a,
              uint32_t b);

@@ -5,6 +5,8 @@
 
 #include "base/civil.h"
 #include "ledger/lookup.h"
+#include "ledger/tally.h"
+#include "ledger/version.h"
 
 bool stand_is_charged(Zb__LicenceClass class)
 {
@@ -40,27 +42,23 @@ int stand_load_installs(const struct ruling *at, const char *unit, const char *p
     return r == -ENOENT ? 0 : r;
 }
 
-/* Positions of every metric: what one metric leaves short, none of the others covered. */
-static int load_position(const struct ruling *at, const char *unit, const char *product,
-                         struct stand *stand)
+int stand_load(const struct ruling *at, const char *unit, const char *product,
+               struct stand *ret_stand)
 {
-    struct ledger_walk walk = ledger_walk(at->view, TABLE_POSITION, key_prefix(unit, product));
-    struct bytes key, value;
-    int r;
-    while ((r = ledger_walk_next(&walk, at->arena, &key, &value)) == 0) {
-        Zb__PositionRecord *position;
-        r = ledger_unpack(&zb__position_record__descriptor, value, at->arena,
-                          (ProtobufCMessage **)&position);
-        if (r < 0)
-            return r;
-        stand->installed = position->installed;
-        stand->consumed += position->consumed;
-        stand->short_of = position->short_of;
-        stand->never = position->never;
-        stand->ended = position->ended + position->mismatched;
-        stand->licence_class = position->licence_class;
-    }
-    return r == -ENOENT ? 0 : r;
+    Zb__PositionRecord *position;
+    *ret_stand = (struct stand){ .category = "" };
+    int r = LEDGER_GET(at->view, TABLE_POSITION, key_text_text_u8(unit, product, METRIC_DEVICE),
+                       at->arena, &position);
+    if (r < 0)
+        return r == -ENOENT ? 0 : r;
+    ret_stand->licence_class = position->licence_class;
+    ret_stand->category = position->category;
+    ret_stand->installed = position->installed;
+    ret_stand->consumed = position->consumed;
+    ret_stand->short_of = position->short_of;
+    ret_stand->never = position->never;
+    ret_stand->ended = position->ended + position->mismatched;
+    return 0;
 }
 
 static bool right_is_current(const Zb__RightRecord *right, int32_t today)
@@ -69,10 +67,24 @@ static bool right_is_current(const Zb__RightRecord *right, int32_t today)
            (right->to_day == 0 || right->to_day >= today);
 }
 
-/* Rights that cover the unit today, with proof. The position counts every right, proved or not: what
- * is consumed beyond the proved ones is covered by a word alone, and proves nothing. */
-static int load_rights(const struct ruling *at, const char *unit, const char *product,
-                       struct stand *stand)
+/* Whether the right is for something that the unit has. 1, 0 or an error. */
+static int right_serves(const struct ruling *at, const Zb__RightRecord *right, const char *unit,
+                        const char *product)
+{
+    struct tally tally;
+    int r = right->subtree ? unit_covers(at->view, right->unit, unit, at->arena)
+                           : strcmp(right->unit, unit) == 0;
+    if (r <= 0)
+        return r;
+    struct ledger_walk walk = tally_walk(at->view, product, unit);
+    while ((r = tally_next(&walk, at->arena, &tally)) == 0)
+        if (tally.count > 0 && right_matches(right, tally.edition, tally.version) != MATCH_NO)
+            return 1;
+    return r == -ENOENT ? 0 : r;
+}
+
+int stand_load_rights(const struct ruling *at, const char *unit, const char *product,
+                      struct stand *stand)
 {
     uint64_t proved = 0;
     struct ledger_walk walk = ledger_walk(at->view, INDEX_RIGHT, key_prefix(product, NULL));
@@ -86,8 +98,7 @@ static int load_rights(const struct ruling *at, const char *unit, const char *pr
             return r == -ENOENT ? -EBADMSG : r;
         if (right->proof.len == 0 || !right_is_current(right, civil_day_at(at->now_ms)))
             continue;
-        r = right->subtree ? unit_covers(at->view, right->unit, unit, at->arena)
-                           : strcmp(right->unit, unit) == 0;
+        r = right_serves(at, right, unit, product);
         if (r < 0)
             return r;
         if (r == 1) {
@@ -95,20 +106,12 @@ static int load_rights(const struct ruling *at, const char *unit, const char *pr
             stand->right = id;
         }
     }
-    stand->proved = proved;
+    /* The position counts every right, proved or not. What is consumed beyond the proved ones is
+     * covered by a word alone, and proves nothing. */
     uint64_t by_word = stand->consumed > proved ? stand->consumed - proved : 0;
+    stand->proved = proved;
     stand->unproved = stand->short_of + by_word;
     return r == -ENOENT ? 0 : r;
-}
-
-int stand_load(const struct ruling *at, const char *unit, const char *product,
-               struct stand *ret_stand)
-{
-    *ret_stand = (struct stand){ 0 };
-    int r = load_position(at, unit, product, ret_stand);
-    if (r == 0)
-        r = load_rights(at, unit, product, ret_stand);
-    return r;
 }
 
 const struct stand_install *stand_install(const struct stand *stand, uint64_t endpoint)

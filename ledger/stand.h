@@ -12,17 +12,21 @@ struct stand {
     } * installs; /* ascending endpoint; filled by stand_load_installs alone */
     size_t install_count;
     Zb__LicenceClass licence_class;
+    const char *category;
     uint64_t installed, consumed, short_of;
     uint64_t never;    /* part of short_of: no right for the product ever */
     uint64_t ended;    /* part of short_of: rights have ended, or none is of that edition */
     uint64_t unproved; /* short_of, and what only rights without proof cover */
-    uint64_t proved;   /* quantity of the rights with proof that cover the unit today */
+    uint64_t proved;   /* quantity of the rights with proof that serve what the unit has, today */
     uint64_t right;    /* the newest of these; 0: none */
 };
 
-/* stand_load - all but the installs. stand_load_installs - these too. Errors of the view. */
+/* stand_load - the position; zeros when there is none. stand_load_rights - also unproved, proved and
+ * right; stand_load_installs - also the installs. Errors of the view. */
 int stand_load(const struct ruling *at, const char *unit, const char *product,
                struct stand *ret_stand);
+int stand_load_rights(const struct ruling *at, const char *unit, const char *product,
+                      struct stand *stand);
 int stand_load_installs(const struct ruling *at, const char *unit, const char *product,
                         struct stand *stand);
 

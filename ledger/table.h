@@ -44,7 +44,8 @@
  *  i_child      parent 0 · unit                                  tree
  *  i_product    product 0 · unit 0 · H(variant) 16               * a tally of installs, tally.h
  *  i_right      product 0 · right id u64                         rights not withdrawn
- *  i_case       unit 0 · product 0 · class u8                    * case id of the one not closed
+ *  i_case       unit 0 · product 0 · class u8                    * case id of the one not closed, or
+ *                                                                that holds rejected lines
  *  i_due        fire ms u64 · kind u8 · id u64 · a u32 · b u32   what the clock must look at next
  *  i_outbox     next ms u64 · notice id u64                      PLANNED, and FAILED not given up
  *  i_official   key id 16 · unit 0 · role u8                     what a person may do
