@@ -164,8 +164,12 @@ static int decide_advance(const struct command_call *call)
         return 0;
     }
     (void)emit_entry(at->out, ENTRY_CLOCK, call->actor, "clock to %s", text);
+    Zb__StateRecord target = ZB__STATE_RECORD__INIT;
+    target.at_ms = to_ms;
+    struct ledger_key key = key_name("clock_target");
+    emit_put(at->out, TABLE_STATE, ledger_key_bytes(&key), &target.base);
     emit_result(at->out, REFUSAL_NONE, "the clock goes to %s", text);
-    emit_result_value(at->out, "to_ms", "%lld", (long long)to_ms);
+    emit_result_value(at->out, "advance_to_ms", "%lld", (long long)to_ms);
     return output_error(at->out);
 }
 

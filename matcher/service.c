@@ -111,10 +111,13 @@ static Zb__RefusalReason admit(void *ctx, struct bytes link_public, struct id128
     return reason;
 }
 
-static Zb__RefusalReason still_admitted(void *ctx, struct id128 id)
+static Zb__RefusalReason still_admitted(void *ctx, struct id128 id, Zb__Role *ret_role)
 {
     const struct matcher *matcher = ctx;
-    return key_refusal(registry_by_id(matcher->registry, bytes_of(id.b, sizeof(id.b))));
+    const Zb__RegistryKey *key = registry_by_id(matcher->registry, bytes_of(id.b, sizeof(id.b)));
+    if (key != NULL)
+        *ret_role = key->role;
+    return key_refusal(key);
 }
 
 static void on_refused(void *ctx, Zb__RefusalReason reason, struct bytes key)
@@ -274,8 +277,7 @@ static int take_from_collectors(struct matcher *matcher, int64_t mono_ms, size_t
         else if (r == 0 && in.type == FRAME_RESUME)
             r = forward_resume(matcher, &in, mono_ms);
         else if (r == 0 && in.type != FRAME_HELLO)
-            refuse(matcher, &in, message_tag(in.message), REFUSAL_BAD_FRAME,
-                   "a matcher takes no such frame");
+            refuse(matcher, &in, in.tag, REFUSAL_BAD_FRAME, "a matcher takes no such frame");
         if (r == -ENOMEM)
             r = 0; /* the sender hears nothing and sends again, to another matcher or in parts */
         arena_rewind(matcher->arena, mark);
@@ -419,7 +421,7 @@ static int take_judge(struct matcher *matcher, const Zb__Judge *judge)
 static void route_back(struct matcher *matcher, const struct bus_message *in)
 {
     struct route route;
-    if (!routes_take(matcher->routes, message_tag(in->message), &route) || matcher->server == NULL)
+    if (!routes_take(matcher->routes, in->tag, &route) || matcher->server == NULL)
         return;
     /* The message is this turn's own: its tag may be changed in place. */
     ProtobufCMessage *message = (ProtobufCMessage *)(uintptr_t)in->message;

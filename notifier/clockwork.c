@@ -96,8 +96,10 @@ int clockwork_advance(struct service *service, int64_t target_ms, struct bus_pee
 {
     if (!clock_is_simulated(service->clock))
         return -EPERM;
-    if (service->advance.active)
+    if (service->advance.active && service->advance.target_ms != target_ms)
         return -EALREADY;
+    free(service->advance.held); /* the same command again, over a new line */
+    service->advance.held = NULL;
     size_t bytes = zb__command_result__get_packed_size(result);
     uint8_t *held = malloc(bytes == 0 ? 1 : bytes);
     if (held == NULL)

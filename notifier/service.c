@@ -19,8 +19,7 @@ enum {
     FRAMES_ARENA_BYTES = 192 * 1024 * 1024, /* a group of frames, unpacked */
     WORK_ARENA_BYTES = 512 * 1024 * 1024,   /* what a group decides */
     FDS_MAX = 64,
-    IDLE_WAIT_MS = 500, /* longest wait: status, registry age and todo are looked at */
-    JUDGE_WAIT_MS = 50,
+    IDLE_WAIT_MS = 500,         /* longest wait: status, registry age and todo are looked at */
     REGISTRY_FRESH_MS = 5000,   /* a pulled registry was signed within this time */
     REFUSAL_LOG_MS = 60 * 1000, /* a refused peer is logged once a minute */
     STATUS_EVERY_MS = 1000,
@@ -194,10 +193,13 @@ static Zb__RefusalReason admit(void *ctx, struct bytes link_public, struct id128
     return reason;
 }
 
-static Zb__RefusalReason still_admitted(void *ctx, struct id128 id)
+static Zb__RefusalReason still_admitted(void *ctx, struct id128 id, Zb__Role *ret_role)
 {
     const struct service *service = ctx;
-    return key_refusal(registry_by_id(service->registry, bytes_of(id.b, sizeof(id.b))));
+    const Zb__RegistryKey *key = registry_by_id(service->registry, bytes_of(id.b, sizeof(id.b)));
+    if (key != NULL)
+        *ret_role = key->role;
+    return key_refusal(key);
 }
 
 static void on_refused(void *ctx, Zb__RefusalReason reason, struct bytes key)
@@ -340,18 +342,6 @@ static int status_write(struct service *service, int64_t mono_ms)
     return r;
 }
 
-/* The copy that matchers pull must not look old to them. */
-static int registry_keep_fresh(struct service *service)
-{
-    /* Freshness is transport time to a matcher, so it is the system's clock that counts here. */
-    int64_t age_ms = clock_now_ms(service->clock) - registry_issued_ms(service->registry);
-    if (age_ms < REGISTRY_FRESH_MS)
-        return 0;
-    CLEANUP(page_abortp) struct page *page = NULL;
-    int r = book_read(service->book, &page);
-    return r < 0 ? r : registry_renew(service, page_view(page));
-}
-
 static int wait_ms_of(struct service *service, int taken)
 {
     if (taken > 0)
@@ -377,8 +367,6 @@ static int turn(struct service *service)
         r = clockwork_pump(service);
     if (r == 0)
         r = judge_pump(service, mono_ms);
-    if (r == 0)
-        r = registry_keep_fresh(service);
     if (r == 0)
         r = status_write(service, mono_ms);
     if (r < 0 && service->failed)
