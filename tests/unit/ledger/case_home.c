@@ -346,7 +346,7 @@ void home_until_ms(struct home *home, int64_t ms)
         else
             home_input(home, &due);
     }
-    assert(!"the clock goes round in circles");
+    assert(false && "the clock goes round in circles");
 }
 
 void home_until(struct home *home, const char *instant)

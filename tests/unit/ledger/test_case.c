@@ -108,6 +108,41 @@ Test(case_open, comes_with_a_change_of_phase)
     cr_assert(eq(sz, home_cases(home), 1));
 }
 
+/* The whole way: the clock, the position, the case. */
+Test(case_open, comes_when_the_day_after_a_subscriptions_last_begins)
+{
+    CLEANUP(home_freep) struct home *home = opened("2026-03-02 10:00", PHASE_ENFORCED);
+    Zb__RightRecord right = ZB__RIGHT_RECORD__INIT;
+    uint8_t digest[32] = { 7 };
+    right.id = 1;
+    right.unit = (char *)(uintptr_t) "branch";
+    right.product = (char *)(uintptr_t)CAD;
+    right.metric = METRIC_SUBSCRIPTION;
+    right.quantity = 2;
+    right.from_day = day("2026-01-01");
+    right.to_day = day("2026-03-31");
+    right.proof = field_of(bytes_of(digest, sizeof(digest)));
+    home_put(home, TABLE_RIGHT, key_u64(1), &right.base);
+    for (uint64_t i = 1; i <= 2; i++)
+        home_install(home, "branch", CAD, CLASS_COMMERCIAL, i, "2026-03-02 08:00", 1);
+    home_input(home, &(struct ledger_input){ .kind = INPUT_POSITION, .product = CAD });
+    home_until(home, "2026-03-31 23:59");
+    cr_assert(eq(sz, home_cases(home), 0));
+    home_until(home, "2026-04-01 00:00");
+    cr_assert(eq(sz, home_cases(home), 1));
+    const Zb__CaseRecord *rec = home_case(home, 1);
+    cr_assert(eq(int, rec->class_, CASE_D));
+    cr_assert(eq(i64, rec->opened_ms, at("2026-04-01")));
+    /* The renewal is proof. */
+    right.id = 2;
+    right.from_day = day("2026-04-01");
+    right.to_day = day("2027-03-31");
+    home_put(home, TABLE_RIGHT, key_u64(2), &right.base);
+    home_input(home, &(struct ledger_input){ .kind = INPUT_POSITION, .product = CAD });
+    cr_assert(eq(int, state(home, 1), CASE_CLOSED));
+    cr_assert(eq(str, home_case(home, 1)->closed_why, (char *)"right 2"));
+}
+
 /* ---- order and deadlines ---- */
 
 struct class_deadline {
