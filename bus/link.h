@@ -50,8 +50,9 @@ CLEANUP_DEFINE(struct bus *, bus_free);
 
 /* bus_wait - until a socket of the bus, one of fds, a signal, or the time needs attention; the link
  * layer's own timers run inside. timeout_ms −1: no limit. fds[i].revents are set as poll(2) does;
- * a negative fd is skipped. Returns 0, or a negative errno of poll; -EINTR never. Come back
- * every few milliseconds under load: handshakes are answered and connections guarded here. */
+ * a negative fd is skipped. Returns 0, or a negative errno of poll; -EINTR never. After it
+ * receive from every server and client until -EAGAIN, or it returns at once. Come back every few
+ * milliseconds under load: handshakes are answered and connections guarded here. */
 int bus_wait(struct bus *bus, struct pollfd *fds, size_t fd_count, int timeout_ms);
 
 /* ---- server ---- */
