@@ -440,41 +440,65 @@ static int assess_class(const struct ruling *at, Zb__UnitRecord *unit, const cha
     return case_save(&fresh);
 }
 
+static const Zb__CaseClass charged[] = { CASE_B, CASE_D, CASE_E };
+
+/* What stands in i_case for one (unit, product). */
+struct standing {
+    uint64_t prohibited;                  /* class A; 0: none */
+    uint64_t charged[ARRAY_LEN(charged)]; /* B, D, E */
+    bool any;                             /* one of them all */
+    Zb__CaseClass open;                   /* which of B, D, E is open; NONE when none is */
+};
+
+static int find_standing(const struct ruling *at, const char *unit, const char *product,
+                         struct standing *ret_standing)
+{
+    *ret_standing = (struct standing){ .open = CASE_CLASS_NONE };
+    int r = case_find(at, unit, product, CASE_A, &ret_standing->prohibited);
+    ret_standing->any = ret_standing->prohibited != 0;
+    for (size_t i = 0; r == 0 && i < ARRAY_LEN(charged); i++) {
+        Zb__CaseRecord *rec;
+        uint64_t id;
+        r = case_find(at, unit, product, charged[i], &id);
+        if (r < 0 || id == 0)
+            continue;
+        r = LEDGER_GET(at->view, TABLE_CASE, key_u64(id), at->arena, &rec);
+        if (r < 0)
+            return r == -ENOENT ? -EBADMSG : r;
+        ret_standing->charged[i] = id;
+        ret_standing->any = true;
+        if (case_is_open(rec))
+            ret_standing->open = charged[i];
+    }
+    return r;
+}
+
 int rule_assess(const struct ruling *at, const char *unit_id, const char *product)
 {
-    static const Zb__CaseClass charged[] = { CASE_B, CASE_D, CASE_E };
     Zb__UnitRecord *unit;
+    struct standing now;
+    struct stand stand = { 0 };
     int r = LEDGER_GET(at->view, TABLE_UNIT, key_text(unit_id), at->arena, &unit);
     if (r < 0)
         return r == -ENOENT ? 0 : r;
-    uint64_t id_a, ids[ARRAY_LEN(charged)];
-    Zb__CaseClass open = CASE_CLASS_NONE;
-    r = case_find(at, unit_id, product, CASE_A, &id_a);
-    for (size_t i = 0; r == 0 && i < ARRAY_LEN(charged); i++) {
-        r = case_find(at, unit_id, product, charged[i], &ids[i]);
-        Zb__CaseRecord *rec;
-        if (r == 0 && ids[i] != 0)
-            r = LEDGER_GET(at->view, TABLE_CASE, key_u64(ids[i]), at->arena, &rec);
-        if (r == 0 && ids[i] != 0 && case_is_open(rec))
-            open = charged[i];
-    }
-    struct stand stand;
+    r = find_standing(at, unit_id, product, &now);
     if (r == 0)
         r = stand_load(at, unit_id, product, &stand);
     if (r < 0)
         return r;
-    bool prohibited = stand.licence_class == CLASS_PROHIBITED;
-    Zb__CaseClass wanted = open != CASE_CLASS_NONE ? open : stand_wanted(&stand);
-    bool by_endpoint = prohibited || id_a != 0 || ids[0] != 0 || ids[1] != 0 || wanted == CASE_B ||
-                       wanted == CASE_D;
-    if (id_a != 0 || ids[0] != 0 || ids[1] != 0 || ids[2] != 0)
+    bool prohibited = stand.licence_class == CLASS_PROHIBITED || now.prohibited != 0;
+    Zb__CaseClass wanted = now.open != CASE_CLASS_NONE ? now.open : stand_wanted(&stand);
+    if (now.any)
         r = stand_load_rights(at, unit_id, product, &stand);
-    if (r == 0 && by_endpoint)
+    /* Class E alone has no lines of computers. */
+    if (r == 0 && (prohibited || now.charged[0] != 0 || now.charged[1] != 0 || wanted == CASE_B ||
+                   wanted == CASE_D))
         r = stand_load_installs(at, unit_id, product, &stand);
-    if (r == 0 && (prohibited || id_a != 0))
-        r = assess_class(at, unit, product, CASE_A, id_a, true, &stand);
+    if (r == 0 && prohibited)
+        r = assess_class(at, unit, product, CASE_A, now.prohibited, true, &stand);
     for (size_t i = 0; r == 0 && i < ARRAY_LEN(charged); i++)
-        if (ids[i] != 0 || wanted == charged[i])
-            r = assess_class(at, unit, product, charged[i], ids[i], wanted == charged[i], &stand);
+        if (now.charged[i] != 0 || wanted == charged[i])
+            r = assess_class(at, unit, product, charged[i], now.charged[i], wanted == charged[i],
+                             &stand);
     return r;
 }

@@ -82,7 +82,7 @@ void case_touch_rung(struct case_work *work, size_t i);
 /* case_add_line - a new line with the case's next number, everything else zero; NULL after an
  * error. case_add_rung - the rung's record, new or as it was; *ret_index tells where. */
 Zb__LineRecord *case_add_line(struct case_work *work);
-Zb__RungRecord *case_add_rung(struct case_work *work, int32_t due_day, int32_t rung,
+Zb__RungRecord *case_add_rung(struct case_work *work, int32_t due_day, int32_t number,
                               size_t *ret_index);
 
 /* case_push - appends a number to a repeated field, in the arena. */

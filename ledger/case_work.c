@@ -187,7 +187,8 @@ Zb__LineRecord *case_add_line(struct case_work *work)
     Zb__LineRecord *line = arena_alloc(work->at->arena, sizeof(*line));
     if (line == NULL)
         (void)case_fail(work, -ENOMEM); /* sticky */
-    if (!list_grow(work, &work->lines, &work->line_dirty, work->line_count, &work->line_cap))
+    if (line == NULL ||
+        !list_grow(work, &work->lines, &work->line_dirty, work->line_count, &work->line_cap))
         return NULL;
     zb__line_record__init(line);
     line->case_id = work->rec->id;
@@ -213,7 +214,8 @@ Zb__RungRecord *case_add_rung(struct case_work *work, int32_t due_day, int32_t n
     Zb__RungRecord *rung = arena_alloc(work->at->arena, sizeof(*rung));
     if (rung == NULL)
         (void)case_fail(work, -ENOMEM); /* sticky */
-    if (!list_grow(work, &work->rungs, &work->rung_dirty, work->rung_count, &work->rung_cap))
+    if (rung == NULL ||
+        !list_grow(work, &work->rungs, &work->rung_dirty, work->rung_count, &work->rung_cap))
         return NULL;
     zb__rung_record__init(rung);
     rung->case_id = work->rec->id;

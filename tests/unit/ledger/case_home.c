@@ -249,7 +249,7 @@ void home_input(struct home *home, const struct ledger_input *input)
 {
     int r = try_input(home, input);
     if (r < 0)
-        fprintf(stderr, "input of kind %d: %s\n", (int)input->kind, strerror(-r));
+        (void)fprintf(stderr, "input of kind %d: %s\n", (int)input->kind, strerror(-r));
     assert(r == 0);
 }
 
