@@ -4,9 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "proto/digest.h"
-
-enum { ENDPOINTS_MAX = 64, ROWS_MAX = 32 };
+enum { ENDPOINTS_MAX = 64, ROWS_MAX = MEMORY_ROWS_MAX };
 
 struct report {
     const char *unit;
@@ -44,37 +42,17 @@ static void *must(void *p)
     return p;
 }
 
-struct bytes memory_row(unsigned i)
-{
-    static const char text[ROWS_MAX][8] = {
-        "row 0",  "row 1",  "row 2",  "row 3",  "row 4",  "row 5",  "row 6",  "row 7",
-        "row 8",  "row 9",  "row 10", "row 11", "row 12", "row 13", "row 14", "row 15",
-        "row 16", "row 17", "row 18", "row 19", "row 20", "row 21", "row 22", "row 23",
-        "row 24", "row 25", "row 26", "row 27", "row 28", "row 29", "row 30", "row 31",
-    };
-    return bytes_str(text[i]);
-}
-
-struct id128 memory_endpoint(uint32_t endpoint)
+static struct id128 opaque(uint32_t endpoint)
 {
     struct id128 id = { { 'e' } };
     put_u32be(id.b + 12, endpoint);
     return id;
 }
 
-static size_t items_of(uint32_t rows, struct result_item items[ROWS_MAX])
+struct id128 memory_endpoint(const struct memory_spool *spool, uint32_t endpoint)
 {
-    size_t count = 0;
-    for (unsigned i = 0; i < ROWS_MAX; i++)
-        if (rows & (1u << i))
-            items[count++] = (struct result_item){ .row = seal_id128(SEAL_PARTS(memory_row(i))) };
-    return result_items_sort(items, count);
-}
-
-struct digest memory_result(uint32_t rows)
-{
-    struct result_item items[ROWS_MAX];
-    return result_digest(items, items_of(rows, items));
+    (void)spool;
+    return opaque(endpoint);
 }
 
 struct memory_spool *memory_spool_new(struct id128 producer)
@@ -197,7 +175,7 @@ static int spool_position(void *ctx, struct stream_position *ret_position)
 static void event_fill(const struct report *report, Zb__Event *event, struct id128 *endpoint,
                        struct digest *result, Zb__SourceState *source, Zb__SourceState **sources)
 {
-    *endpoint = memory_endpoint(report->endpoint);
+    *endpoint = opaque(report->endpoint);
     *result = memory_result(report->rows);
     zb__event__init(event);
     zb__source_state__init(source);
@@ -282,7 +260,7 @@ static void contents_fill(const struct memory_spool *spool, const struct report 
                           struct wire_event *wire, struct outgoing_event *event)
 {
     struct result_item items[ROWS_MAX];
-    size_t count = items_of(report->rows, items);
+    size_t count = memory_items(report->rows, items);
     for (size_t i = 0; i < count; i++)
         memcpy(wire->row_ids + 16 * i, items[i].row.b, 16);
     zb__row_set__init(&wire->set);

@@ -2,11 +2,15 @@
  *
  * For tests of what sends (bus/sender.h): it can be copied (a backup, a clone), made to fail at a
  * chosen call, and asked what became of every report. Each call is one transaction. A report is an
- * endpoint's number, a scan time and up to 32 rows, given as bits: row i is the text "row i". */
+ * endpoint's number, a scan time and up to 32 rows, given as bits: row i is named "row i".
+ * tests/sim/store_spool.c does the same over the real spool. */
 #ifndef TESTS_LIB_MEMORY_SPOOL_H
 #define TESTS_LIB_MEMORY_SPOOL_H
 
 #include "bus/sender.h"
+#include "proto/digest.h"
+
+enum { MEMORY_ROWS_MAX = 32 };
 
 struct memory_spool;
 
@@ -46,11 +50,13 @@ void memory_spool_fault(struct memory_spool *spool, size_t nth);
  * others. A fault that tests plant, never a promise. */
 void memory_spool_forget_sequences(struct memory_spool *spool);
 
-/* memory_row - the bytes of row i, static. memory_endpoint - the opaque id of an endpoint. */
+/* memory_row - the canonical bytes of row i, static. memory_endpoint - the opaque id of an endpoint
+ * in this spool's events. */
 struct bytes memory_row(unsigned i);
-struct id128 memory_endpoint(uint32_t endpoint);
+struct id128 memory_endpoint(const struct memory_spool *spool, uint32_t endpoint);
 
-/* memory_result - the result digest of a set of rows. */
+/* memory_items - a set of rows as sorted items without evidence; memory_result - its digest. */
+size_t memory_items(uint32_t rows, struct result_item items[MEMORY_ROWS_MAX]);
 struct digest memory_result(uint32_t rows);
 
 #endif

@@ -31,6 +31,7 @@ const char *sabotage_name(enum sabotage sabotage)
 }
 
 struct arguments {
+    const char *program; /* to be run again */
     uint64_t first;
     uint64_t seeds;
     enum sabotage sabotage;
@@ -147,9 +148,9 @@ static int report(const struct arguments *arguments, const struct shared *shared
     for (unsigned i = 0; i < JOBS; i++) {
         if (shared->fault[i][0] == '\0')
             continue;
-        printf("sim: seed %llu: %s\n  again: test_sim --seed %llu --seeds 1 --sabotage %s "
+        printf("sim: seed %llu: %s\n  again: %s --seed %llu --seeds 1 --sabotage %s "
                "--verbose\n",
-               (unsigned long long)shared->bad_seed[i], shared->fault[i],
+               (unsigned long long)shared->bad_seed[i], shared->fault[i], arguments->program,
                (unsigned long long)shared->bad_seed[i], names[arguments->sabotage]);
         return 1;
     }
@@ -162,7 +163,7 @@ static int report(const struct arguments *arguments, const struct shared *shared
 
 int main(int argc, char *argv[])
 {
-    struct arguments arguments = { .first = 1, .seeds = 10000 };
+    struct arguments arguments = { .program = argv[0], .first = 1, .seeds = 10000 };
     if (!arguments_read(argc, argv, &arguments))
         return usage();
     const char *cap = getenv("ZB_SIM_SEEDS");

@@ -823,7 +823,8 @@ static void check_last_scans(struct world *w)
         if (key->cloned || ledger_model_quarantined(w->ledger, key->identity.id))
             continue;
         for (size_t k = 0; k < key->endpoints; k++)
-            if (!ledger_model_shows(w->ledger, key->identity.id, memory_endpoint((uint32_t)k),
+            if (!ledger_model_shows(w->ledger, key->identity.id,
+                                    memory_endpoint(w->process[i].spool, (uint32_t)k),
                                     key->last_scan_ms[k], memory_result(key->last_rows[k])))
                 fault(w, "the ledger does not show the last scan of computer %zu of key %zu", k, i);
     }
