@@ -116,7 +116,7 @@ static bool fails(struct memory_spool *spool)
 static bool base_is(const struct memory_spool *spool, const struct report *report)
 {
     const char *unit = spool->base_unit[report->endpoint];
-    return unit != NULL && unit == report->unit &&
+    return unit != NULL && strcmp(unit, report->unit) == 0 &&
            spool->base_rows[report->endpoint] == report->rows;
 }
 
@@ -129,8 +129,8 @@ bool memory_spool_add(struct memory_spool *spool, const char *unit, uint32_t end
     for (size_t i = 0; i < spool->queue_count; i++)
         if (spool->queue[i].endpoint == endpoint)
             last = &spool->queue[i];
-    report.unchanged =
-        last != NULL ? last->unit == unit && last->rows == rows : base_is(spool, &report);
+    report.unchanged = last != NULL ? strcmp(last->unit, unit) == 0 && last->rows == rows
+                                    : base_is(spool, &report);
     spool->counts.spooled++;
     if (last != NULL && last->unchanged && last->sequence == 0 && report.unchanged) {
         spool->counts.superseded++;

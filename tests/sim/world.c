@@ -346,9 +346,9 @@ static bool liar_passes(struct world *w, struct parcel *parcel)
 /* ---- collectors ------------------------------------------------------------------------------ */
 
 /* The unit follows from the scan, so that everybody knows what must become of a report. */
-static const char *unit_of(int64_t scan_ms)
+static bool is_outside(int64_t scan_ms)
 {
-    return scan_ms % 16 == 0 ? UNIT_OTHER : UNIT_OWN;
+    return scan_ms % 16 == 0;
 }
 
 static void event_left(void *ctx, uint64_t epoch, const struct settled_outcome *outcome,
@@ -359,7 +359,7 @@ static void event_left(void *ctx, uint64_t epoch, const struct settled_outcome *
     if (!ledger_model_settled(w->ledger, key->identity.id, epoch, outcome))
         fault(w, "report of scan %lld left the spool, and no ledger settled it",
               (long long)scan_ms);
-    if ((outcome->kind == OUTCOME_REFUSED) != (unit_of(scan_ms) != (const char *)UNIT_OWN))
+    if ((outcome->kind == OUTCOME_REFUSED) != is_outside(scan_ms))
         fault(w, "report of scan %lld has the wrong outcome %d", (long long)scan_ms,
               (int)outcome->kind);
     if (outcome->kind != OUTCOME_APPLIED)
@@ -376,10 +376,10 @@ static void process_report(struct world *w, struct process *p, size_t endpoint, 
 {
     struct key *key = &w->key[p->key];
     int64_t scan_ms = w->next_scan_ms++;
-    if (own && scan_ms % 16 == 0)
+    if (own && is_outside(scan_ms))
         scan_ms = w->next_scan_ms++;
-    bool superseded =
-        memory_spool_add(p->spool, unit_of(scan_ms), (uint32_t)endpoint, scan_ms, rows);
+    bool superseded = memory_spool_add(p->spool, is_outside(scan_ms) ? UNIT_OTHER : UNIT_OWN,
+                                       (uint32_t)endpoint, scan_ms, rows);
     w->result->totals.spooled++;
     if (superseded)
         return;
