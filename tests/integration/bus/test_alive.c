@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -64,24 +65,30 @@ Test(alive, a_server_whose_application_stands_still_is_noticed, .timeout = 20)
     server_end(s);
 }
 
-/* The child is a client; what it sees stands in shared memory. */
-struct seen {
+/* Shared with a child process that is a client: where it connects, and what it saw. */
+struct shared {
+    atomic_bool listening; /* `server` is filled in */
+    struct server_side server;
     volatile unsigned up, down;
 };
 
-static pid_t fork_client(const struct server_side *s, const struct identity *who, struct seen *seen)
+/* Forks while this process still has one thread: a lock of another would stay locked in the child,
+ * which therefore starts before the server does. */
+static pid_t fork_client(struct shared *shared, const struct identity *who)
 {
     pid_t pid = fork();
     cr_assert(ge(int, pid, 0));
     if (pid > 0)
         return pid;
+    while (!atomic_load(&shared->listening))
+        (void)usleep(1000);
     struct bus_limits limits = quick_limits();
-    struct client_side *c = client_new(s, who, &limits);
+    struct client_side *c = client_new(&shared->server, who, &limits);
     struct client_side *const all[] = { c, NULL };
-    for (int64_t end = clock_mono_ms() + 15000; clock_mono_ms() < end;) {
+    for (int64_t end = clock_mono_ms() + 20000; clock_mono_ms() < end;) {
         turn(NULL, all);
-        seen->up = c->up;
-        seen->down = c->down;
+        shared->up = c->up;
+        shared->down = c->down;
     }
     _exit(1);
 }
@@ -89,13 +96,15 @@ static pid_t fork_client(const struct server_side *s, const struct identity *who
 Test(alive, a_client_that_is_stopped_is_forgotten_and_comes_back_when_it_goes_on, .timeout = 30)
 {
     struct bus_limits limits = quick_limits();
-    struct server_side *s = server_new(&limits);
     struct identity who = identity_of(ROLE_COLLECTOR);
-    server_enrol(s, &who);
-    struct seen *seen =
+    struct shared *seen =
         mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     cr_assert(ne(ptr, seen, MAP_FAILED));
-    pid_t pid = fork_client(s, &who, seen);
+    pid_t pid = fork_client(seen, &who);
+    struct server_side *s = server_new(&limits);
+    server_enrol(s, &who);
+    seen->server = *s; /* its address and key are all that the child reads */
+    atomic_store(&seen->listening, true);
     WAIT_FOR(seen->up == 1, 5000, s);
     cr_assert(eq(sz, server_peer_count(s, ROLE_COLLECTOR), 1));
     cr_assert(eq(int, kill(pid, SIGSTOP), 0));
