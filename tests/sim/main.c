@@ -40,11 +40,11 @@ struct arguments {
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: sim [--seeds N] [--seed FIRST] [--sabotage NAME] [--verbose]\n"
-                    "sabotage:");
+    (void)fprintf(stderr, "usage: sim [--seeds N] [--seed FIRST] [--sabotage NAME] [--verbose]\n"
+                          "sabotage:");
     for (unsigned i = 0; i < SABOTAGE_END; i++)
-        fprintf(stderr, " %s", names[i]);
-    fprintf(stderr, "\n");
+        (void)fprintf(stderr, " %s", names[i]);
+    (void)fprintf(stderr, "\n");
     return 2;
 }
 
@@ -180,7 +180,7 @@ int main(int argc, char *argv[])
         return report(&arguments, shared);
     }
     for (unsigned i = 0; i < JOBS; i++) {
-        fflush(stdout);
+        (void)fflush(stdout);
         pid_t pid = fork();
         if (pid < 0) {
             perror("sim: fork");

@@ -32,7 +32,7 @@ static void must_work(int r, const char *what)
 {
     if (r >= 0)
         return;
-    fprintf(stderr, "sim: %s: %s\n", what, strerror(-r));
+    (void)fprintf(stderr, "sim: %s: %s\n", what, strerror(-r));
     abort();
 }
 
