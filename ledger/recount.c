@@ -68,6 +68,38 @@ static int finish(const struct ruling *at)
     return has < 0 ? has : output_error(at->out);
 }
 
+/* ---- products ---- */
+
+/* Positions of some products, after the one named behind the '=' of `step`. */
+static int recount_products(const struct ruling *at, const char *step)
+{
+    struct ledger_walk walk = ledger_walk(at->view, INDEX_PRODUCT, (struct ledger_key){ 0 });
+    struct ledger_key done = key_prefix(step + 1, NULL);
+    const char *last = step;
+    if (step[1] != '\0')
+        ledger_walk_skip(&walk, ledger_key_bytes(&done));
+    for (int n = 0; n < RECOUNT_PRODUCTS; n++) {
+        struct bytes key, value;
+        int r = ledger_walk_next(&walk, at->arena, &key, &value);
+        if (r == -ENOENT)
+            return finish(at);
+        if (r < 0)
+            return r;
+        struct reader in = reader_of(key);
+        const char *product = (const char *)key_read_text(&in).data;
+        if (in.failed)
+            return -EBADMSG;
+        emit_position(at->out, product);
+        done = key_prefix(product, NULL);
+        ledger_walk_skip(&walk, ledger_key_bytes(&done));
+        last = arena_printf(at->arena, "=%s", product);
+        if (last == NULL)
+            return -ENOMEM;
+    }
+    put_position(at, last, 1);
+    return output_error(at->out);
+}
+
 /* ---- rows ---- */
 
 static int recount_todo(const struct ruling *at, uint64_t row, const struct digest *catalogue)
@@ -110,8 +142,10 @@ static int recount_rows(const struct ruling *at, uint64_t from)
     struct ledger_walk units = ledger_walk(at->view, TABLE_UNIT, (struct ledger_key){ 0 });
     struct bytes key, value;
     r = ledger_walk_next(&units, at->arena, &key, &value);
-    if (r == -ENOENT)
-        return finish(at);
+    if (r == -ENOENT) {
+        put_position(at, "=", 1);
+        return output_error(at->out);
+    }
     const char *unit = r == 0 ? arena_strdup(at->arena, key) : NULL;
     if (unit == NULL)
         return r < 0 ? r : -ENOMEM;
@@ -224,8 +258,10 @@ static int next_unit(const struct ruling *at, const char *unit)
     walk.at = key_text(unit);
     walk.begun = true;
     int r = ledger_walk_next(&walk, at->arena, &key, &value);
-    if (r == -ENOENT)
-        return finish(at);
+    if (r == -ENOENT) {
+        put_position(at, "=", 1);
+        return output_error(at->out);
+    }
     const char *next = r == 0 ? arena_strdup(at->arena, key) : NULL;
     if (next == NULL)
         return r < 0 ? r : -ENOMEM;
@@ -250,14 +286,18 @@ int rule_recount_unit(const struct ruling *at, const char *unit, uint64_t from_e
     int r = is_step(at, unit, from_endpoint, &step);
     if (r < 0)
         return r;
-    if (unit[0] == '\0' && !step)
-        return from_endpoint == 0 ? recount_again(at) : 0; /* a step that was overtaken */
+    if (unit[0] == '\0' && !step && from_endpoint == 0)
+        return recount_again(at);
+    if ((unit[0] == '\0' || unit[0] == '=') && !step)
+        return 0; /* a step that was overtaken */
     (void)emit_entry(at->out, ENTRY_VERDICT, (struct bytes){ 0 }, "recount of %s from %llu",
                      unit[0] == '\0' ? "rows" : unit, (unsigned long long)from_endpoint);
     if (only)
         return recount_endpoint(at, unit, from_endpoint);
     if (unit[0] == '\0')
         return recount_rows(at, from_endpoint);
+    if (unit[0] == '=')
+        return recount_products(at, unit);
     r = recount_some(at, unit, from_endpoint == 0 ? 1 : from_endpoint, &next);
     if (r < 0)
         return r;
