@@ -15,6 +15,7 @@
 #include "bus/beat.h"
 #include "bus/credit.h"
 #include "bus/socket.h"
+#include "proto/tag.h"
 
 enum {
     OWN_FRAMES_PER_CALL = 64,

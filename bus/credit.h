@@ -53,10 +53,4 @@ bool frame_answers(enum frame_type type);
 /* frame_of_role - whether a client in that role may send frames of the type to a server. */
 bool frame_of_role(enum frame_type type, Zb__Role role);
 
-/* message_tag - the field `tag` of a message; 0 where the type has none. */
-uint64_t message_tag(const ProtobufCMessage *message);
-
-/* payload_tag - the same from a payload that does not unpack, if it begins with the tag; else 0. */
-uint64_t payload_tag(enum frame_type type, struct bytes payload);
-
 #endif

@@ -10,6 +10,7 @@
  * the ledger's signature and say what they are about. Nothing else changes the spool, except an
  * epoch granted in answer to this process's own nonce. */
 #include "bus/sender.h"
+#include "proto/tag.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -242,10 +243,7 @@ static bool send_add(struct step *at, size_t link, enum frame_type type, Protobu
     if (action == NULL)
         return false;
     uint64_t tag = s->next_tag++;
-    const ProtobufCFieldDescriptor *field =
-        protobuf_c_message_descriptor_get_field_by_name(message->descriptor, "tag");
-    if (field != NULL && field->type == PROTOBUF_C_TYPE_UINT64)
-        memcpy((uint8_t *)message + field->offset, &tag, sizeof(tag));
+    message_set_tag(message, tag);
     action->link = link;
     action->type = type;
     action->message = message;

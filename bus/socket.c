@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "bus/credit.h"
+#include "proto/tag.h"
 
 enum {
     /* Command name, nonce, authenticator and flags that CURVE puts around a frame: MAXMSGSIZE is

@@ -335,12 +335,11 @@ static void answer(struct service *service, const struct item *item, const struc
     case FRAME_COMMAND:
         send_command_result(service, item);
         break;
-    default: { /* VERDICTS, REFUSALS: gives the credit back */
-        Zb__Pong pong = ZB__PONG__INIT;
-        pong.tag = item->tag;
-        (void)bus_server_send(service->server, item->in.peer, FRAME_PONG, &pong.base, item->tag);
+    case FRAME_REFUSALS:
+        (void)bus_server_release(service->server, item->in.peer, item->tag);
         break;
-    }
+    default: /* VERDICTS answer a JUDGE: nothing is owed for them */
+        break;
     }
 }
 

@@ -1,5 +1,6 @@
 /* Charges, tags and who may send what; no socket. */
 #include "bus/credit.h"
+#include "proto/tag.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
