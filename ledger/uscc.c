@@ -27,7 +27,7 @@ static bool organisation_agrees(const char *code)
     for (int i = 0; i < ORGANISATION_CHARACTERS; i++)
         sum += weight[i] * organisation_value(code[ORGANISATION_AT + i]);
     int check = 11 - sum % 11;
-    char expected = check == 10 ? 'X' : (char)('0' + check % 11);
+    char expected = (char)(check == 10 ? 'X' : '0' + check % 11);
     return code[ORGANISATION_AT + ORGANISATION_CHARACTERS] == expected;
 }
 
