@@ -21,19 +21,27 @@ enum { CATALOGUE_FORMAT = 1 };
 int catalogue_build(const char *dir, const char *label, struct buf *out, size_t *ret_products,
                     struct complaint *why);
 
-/* catalogue_sign - appends the signature line of a publisher's key. catalogue_verify - checks it
- * and gives the digest and label; `publisher` NULL accepts any key and only checks integrity. */
+/* catalogue_sign - appends the signature line of a publisher's key.
+ * Errors: -EBADMSG no package; -EEXIST signed already; -EMSGSIZE, -ENOMEM.
+ * catalogue_verify - checks it and gives the digest and label (either may be NULL); `publisher` NULL
+ * accepts any key, and none, and only checks integrity.
+ * Errors: -EBADMSG damaged, unsigned or signed by another, as `why` says. */
 int catalogue_sign(struct buf *package, const struct seal_public *publisher,
                    const struct seal_secret *secret);
 int catalogue_verify(struct bytes package, const struct seal_public *publisher,
                      struct digest *ret_digest, char *ret_label, size_t label_size,
                      struct complaint *why);
 
-/* catalogue_compile - the LMDB form of a verified package in a new folder. */
+/* catalogue_compile - the LMDB form of a verified package in a new folder `path`, which must not be
+ * there yet; whoever wants to see it whole or not at all compiles beside and renames.
+ * Errors: -EBADMSG damaged; -EEXIST, -ENOENT ... of the folder; -ENOSPC; nothing is left behind. */
 int catalogue_compile(struct bytes package, const char *path, struct complaint *why);
 
-struct catalogue; /* compiled and open, read-only */
+/* Compiled and open, read-only; one thread's. What it gives lives until it is closed. */
+struct catalogue;
 
+/* catalogue_open - maps what catalogue_compile made and compiles its patterns.
+ * Errors: -ENOENT not there; -EPROTO damaged or of another format: compile again; -ENOMEM, -EIO. */
 int catalogue_open(const char *path, struct catalogue **ret_catalogue, struct complaint *why);
 void catalogue_close(struct catalogue *catalogue);
 CLEANUP_DEFINE(struct catalogue *, catalogue_close);
@@ -42,7 +50,7 @@ struct digest catalogue_digest(const struct catalogue *catalogue);
 const char *catalogue_label(const struct catalogue *catalogue);
 uint64_t catalogue_products(const struct catalogue *catalogue);
 
-/* One product, for show and search; points into the arena. */
+/* One product, for show and search; points into the catalogue. */
 struct catalogue_product {
     const char *id;
     const char *name;
@@ -55,8 +63,11 @@ struct catalogue_product {
     Zb__LicenceClass licence_class;
     bool domestic;
 };
+
+/* catalogue_product - 0 or -ENOENT; the arena may be NULL. */
 int catalogue_product(const struct catalogue *catalogue, const char *id, struct arena *arena,
                       struct catalogue_product *ret_product);
+
 /* catalogue_each - products in id order; stops when fn returns ≠ 0 and returns that. */
 int catalogue_each(const struct catalogue *catalogue,
                    int (*fn)(void *ctx, const struct catalogue_product *product), void *ctx);
