@@ -297,3 +297,38 @@ Test(report, keeps_only_the_newest_private_values)
     world_report(w, &c, &pc);
     cr_assert(eq(sz, memory_view_count(w->memory, TABLE_PRIVATE), held));
 }
+
+Test(resume, of_a_restored_spool_gets_the_next_epoch_and_older_scans_change_nothing)
+{
+    struct collector c;
+    struct person m;
+    CLEANUP(world_freep) struct world *w = settled(&c, &m);
+    struct report_spec pc = { .unit = "east", .computer = "pc1", ROWS(TWO) };
+    struct collector restored = c;
+    world_report(w, &c, &pc);
+    const Zb__ResumedBody *resumed = world_resume(w, &c);
+    cr_assert(eq(u64, resumed->epoch, 1));
+    cr_assert(not(resumed->behind));
+    resumed = world_resume(w, &restored);
+    cr_assert(eq(u64, resumed->epoch, 2));
+    restored.epoch = 2;
+    pc.rows = EDITOR;
+    pc.row_count = 1;
+    pc.scan_ms = w->now_ms - 1000;
+    cr_assert(eq(int, world_report(w, &restored, &pc), OUTCOME_APPLIED));
+    world_verdict(w, &m, "viewer", CLASS_COMMERCIAL, "acme/viewer", "", "");
+    cr_assert(eq(u64, world_position(w, "east", "acme/viewer").installed, 1),
+              "settled, but the scan is older than what stands");
+    w->now_ms += 5000;
+    pc.scan_ms = w->now_ms;
+    cr_assert(eq(int, world_report(w, &restored, &pc), OUTCOME_APPLIED));
+    cr_assert(eq(u64, world_position(w, "east", "acme/viewer").installed, 0));
+}
+
+Test(resume, of_nobody_known_is_refused_without_an_answer)
+{
+    CLEANUP(world_freep) struct world *w = world_new();
+    struct collector stranger = collector_new("stranger");
+    cr_assert(eq(ptr, (void *)(uintptr_t)world_resume(w, &stranger), NULL));
+    cr_assert(eq(int, w->reply.refused, REFUSAL_UNKNOWN_KEY));
+}

@@ -54,6 +54,8 @@ struct world {
     size_t entry_at[WORLD_ENTRIES_MAX + 1]; /* where entry i begins */
     size_t entries;
     struct ledger_reply reply; /* of the last input */
+    bool tolerates;            /* an input that fails is no fault of the test: `error` tells */
+    int error;                 /* of the last input */
     uint64_t commands;
     uint8_t catalogue[32];
 };
@@ -79,6 +81,9 @@ void world_enrol(struct world *world, const struct person *key, const char *role
 /* world_report - the outcome kind; the stream goes on when it is settled. */
 Zb__OutcomeKind world_report(struct world *world, struct collector *collector,
                              const struct report_spec *spec);
+
+/* world_resume - the collector says where it stands; the answer, or NULL. */
+const Zb__ResumedBody *world_resume(struct world *world, const struct collector *collector);
 
 /* world_verdict - one opinion on a row by name. */
 void world_verdict(struct world *world, const struct person *matcher, const char *row,
