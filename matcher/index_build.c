@@ -193,7 +193,7 @@ static int add_evidence(struct builder *b, const struct cat_evidence *e)
     struct draft draft = { .edition = e->edition, .version = e->version, .flags = e->flags };
     if (!product_number(b, e->product, &draft.subject))
         return -EBADMSG;
-    int r = evidence_id(e, b->arena, &draft.fingerprint);
+    int r = cat_evidence_id(e, b->arena, &draft.fingerprint);
     if (r < 0)
         return r;
     if (e->kind == EVIDENCE_NAME)

@@ -217,7 +217,7 @@ size_t evidence_key(enum evidence_kind kind, struct bytes value, uint8_t key[EVI
            (kind == EVIDENCE_INDICATOR ? put_indicator(key + 1, part) : put_lower(key + 1, part));
 }
 
-int evidence_id(const struct cat_evidence *evidence, struct arena *arena, struct bytes *ret_id)
+int cat_evidence_id(const struct cat_evidence *evidence, struct arena *arena, struct bytes *ret_id)
 {
     if (evidence->id.size > 0) {
         *ret_id = evidence->id;

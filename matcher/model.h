@@ -131,8 +131,8 @@ enum { EVIDENCE_KEY_BYTES = BOUND_FIELD_BYTES + 2 };
  * kind or is over BOUND_FIELD_BYTES. */
 size_t evidence_key(enum evidence_kind kind, struct bytes value, uint8_t key[EVIDENCE_KEY_BYTES]);
 
-/* evidence_id - its id, or "kind:value" cut at CAT_FINGERPRINT_BYTES; in the arena. -ENOMEM. */
-int evidence_id(const struct cat_evidence *evidence, struct arena *arena, struct bytes *ret_id);
+/* cat_evidence_id - its id, or "kind:value" cut at CAT_FINGERPRINT_BYTES; in the arena. -ENOMEM. */
+int cat_evidence_id(const struct cat_evidence *evidence, struct arena *arena, struct bytes *ret_id);
 
 /* source_read - the catalogue's YAML files below `dir`, in the order of their names. */
 int source_read(const char *dir, struct cat *cat, struct complaint *why);

@@ -19,7 +19,7 @@ enum { STATE_VERSION = 1, STATE_BYTES = 7 + 8 * 8 + 32 + 16 + 16 };
 
 static const struct bytes state_key = { (const uint8_t *)"state", 5 };
 
-int state_get(struct kv_txn *txn, struct spool_state *ret_state)
+int spool_state_get(struct kv_txn *txn, struct spool_state *ret_state)
 {
     struct bytes raw;
     int r = kv_get(txn, SPOOL_STATE, state_key, &raw);
@@ -48,7 +48,7 @@ int state_get(struct kv_txn *txn, struct spool_state *ret_state)
     return 0;
 }
 
-int state_put(struct kv_txn *txn, const struct spool_state *state)
+int spool_state_put(struct kv_txn *txn, const struct spool_state *state)
 {
     uint8_t raw[STATE_BYTES] = { STATE_VERSION, (uint8_t)state->clock, state->bound ? 1 : 0 };
     const uint64_t numbers[] = { state->position.epoch, state->position.next_sequence,
@@ -70,14 +70,14 @@ static int state_make(struct kv *kv)
     struct spool_state state = { 0 };
     int r = kv_write(kv, &txn);
     if (r == 0)
-        r = state_get(txn, &state);
+        r = spool_state_get(txn, &state);
     if (r != -ENOENT)
         return r;
     state = (struct spool_state){ .position = { .epoch = 1, .next_sequence = 1, .floor = 1 },
                                   .mark = 1,
                                   .next_local = 1 };
     seal_random(state.salt.b, sizeof(state.salt.b));
-    r = state_put(txn, &state);
+    r = spool_state_put(txn, &state);
     return r < 0 ? r : kv_commit(TAKE_PTR(txn));
 }
 
@@ -143,7 +143,7 @@ int spool_bind(struct spool *spool, struct id128 producer, bool simulated, struc
     struct spool_state state = { 0 };
     int r = kv_write(spool->kv, &txn);
     if (r == 0)
-        r = state_get(txn, &state);
+        r = spool_state_get(txn, &state);
     if (r < 0)
         return complain(why, r, "check the spool's disk", "the spool cannot be read");
     enum spool_clock clock = simulated ? SPOOL_CLOCK_SIMULATED : SPOOL_CLOCK_REAL;
@@ -158,7 +158,7 @@ int spool_bind(struct spool *spool, struct id128 producer, bool simulated, struc
     state.bound = true;
     state.producer = producer;
     state.clock = clock;
-    r = state_put(txn, &state);
+    r = spool_state_put(txn, &state);
     if (r == 0)
         r = kv_commit(TAKE_PTR(txn));
     return r < 0 ? complain(why, r, "check the spool's disk", "the spool cannot be written") : 0;
@@ -191,7 +191,7 @@ int spool_counts(struct spool *spool, struct spool_counts *ret_counts)
     if (r == 0)
         r = kv_read(spool->kv, &txn);
     if (r == 0)
-        r = state_get(txn, &state);
+        r = spool_state_get(txn, &state);
     if (r == 0)
         r = kv_count(txn, SPOOL_QUEUE, &counts.pending);
     if (r == 0)
@@ -211,7 +211,7 @@ static int state_look(struct spool *spool, struct spool_state *ret_state)
 {
     CLEANUP(kv_abortp) struct kv_txn *txn = NULL;
     int r = kv_read(spool->kv, &txn);
-    return r < 0 ? r : state_get(txn, ret_state);
+    return r < 0 ? r : spool_state_get(txn, ret_state);
 }
 
 int spool_position(struct spool *spool, struct stream_position *ret_position)
@@ -262,7 +262,7 @@ int spool_epoch(struct spool *spool, uint64_t epoch, bool behind)
     struct spool_state state = { 0 };
     int r = kv_write(spool->kv, &txn);
     if (r == 0)
-        r = state_get(txn, &state);
+        r = spool_state_get(txn, &state);
     if (r < 0)
         return r;
     if (epoch <= state.position.epoch)
@@ -278,7 +278,7 @@ int spool_epoch(struct spool *spool, uint64_t epoch, bool behind)
     state.position = (struct stream_position){ .epoch = epoch, .next_sequence = 1, .floor = 1 };
     if (behind)
         state.mark++; /* every mark and base has the old number now; see spool_inner.h */
-    r = state_put(txn, &state);
+    r = spool_state_put(txn, &state);
     return r < 0 ? r : kv_commit(TAKE_PTR(txn));
 }
 

@@ -464,7 +464,7 @@ int spool_add_many(struct spool *spool, const struct spool_report *reports, size
     if (r == 0)
         r = kv_usage(spool->kv, &usage);
     if (r == 0)
-        r = state_get(txn, &state);
+        r = spool_state_get(txn, &state);
     if (r < 0)
         return complain(why, r, "check the spool's disk", "the spool cannot be read");
     struct room room = { usage.used_bytes, spool->max_bytes };
@@ -482,7 +482,7 @@ int spool_add_many(struct spool *spool, const struct spool_report *reports, size
     }
     if (count == 0)
         return 0;
-    r = state_put(txn, &state);
+    r = spool_state_put(txn, &state);
     if (r == 0)
         r = kv_commit(TAKE_PTR(txn));
     return r < 0 ? complain(why, r, "check the spool's disk", "the spool cannot be written") : 0;

@@ -47,8 +47,8 @@ struct spool_state {
     struct id128 producer;
 };
 
-int state_get(struct kv_txn *txn, struct spool_state *ret_state);
-int state_put(struct kv_txn *txn, const struct spool_state *state);
+int spool_state_get(struct kv_txn *txn, struct spool_state *ret_state);
+int spool_state_put(struct kv_txn *txn, const struct spool_state *state);
 
 /* ---- reports (queue, base, dead) ---------------------------------------------------------------
  *

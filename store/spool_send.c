@@ -96,7 +96,7 @@ int spool_assign(struct spool *spool, size_t most, size_t *ret_assigned)
     struct spool_state state = { 0 };
     int r = arena == NULL ? -ENOMEM : kv_write(spool->kv, &txn);
     if (r == 0)
-        r = state_get(txn, &state);
+        r = spool_state_get(txn, &state);
     if (r < 0)
         return r;
     if (!state.bound)
@@ -111,7 +111,7 @@ int spool_assign(struct spool *spool, size_t most, size_t *ret_assigned)
         assigned++;
     }
     if (assigned > 0) {
-        r = state_put(txn, &state);
+        r = spool_state_put(txn, &state);
         if (r == 0)
             r = kv_commit(TAKE_PTR(txn));
         if (r < 0)
@@ -221,7 +221,7 @@ int spool_event(struct spool *spool, uint64_t sequence, bool full, struct arena 
     struct outgoing_event event = { 0 };
     int r = kv_read(spool->kv, &txn);
     if (r == 0)
-        r = state_get(txn, &state);
+        r = spool_state_get(txn, &state);
     if (r == 0)
         r = event_build(txn, &state, sequence, full, arena, &event);
     if (r == 0)
@@ -385,7 +385,7 @@ int spool_settle(struct spool *spool, uint64_t epoch, const struct settled_outco
     struct spool_state state = { 0 };
     int r = kv_write(spool->kv, &txn);
     if (r == 0)
-        r = state_get(txn, &state);
+        r = spool_state_get(txn, &state);
     if (r == 0 && epoch != state.position.epoch)
         r = -ESTALE;
     for (size_t i = 0; r == 0 && i < count; i++)
@@ -393,6 +393,6 @@ int spool_settle(struct spool *spool, uint64_t epoch, const struct settled_outco
     if (r == 0)
         r = floor_move(txn, &state.position);
     if (r == 0)
-        r = state_put(txn, &state);
+        r = spool_state_put(txn, &state);
     return r < 0 ? r : kv_commit(TAKE_PTR(txn));
 }

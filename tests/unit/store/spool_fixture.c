@@ -267,7 +267,7 @@ void spool_audit(struct spool *spool)
                  counts.applied + counts.refused + counts.superseded + counts.pending));
     CLEANUP(freep) struct audit *a = calloc(1, sizeof(*a));
     cr_assert(eq(int, kv_read(spool->kv, &a->txn), 0));
-    cr_assert(eq(int, state_get(a->txn, &a->state), 0));
+    cr_assert(eq(int, spool_state_get(a->txn, &a->state), 0));
     struct bytes key = { 0 }, value = { 0 };
     struct report report = { 0 };
     uint64_t count = 0;
