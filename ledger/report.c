@@ -10,7 +10,7 @@
 #include "ledger/case.h"
 #include "ledger/endpoint.h"
 #include "ledger/once.h"
-#include "ledger/result.h"
+#include "ledger/sets.h"
 #include "ledger/settle.h"
 #include "proto/facts.h"
 
@@ -360,97 +360,6 @@ static int settle_facts(struct report *report, struct bytes facts)
     return r == -ENOENT ? 0 : r;
 }
 
-/* The rows of one source after this report, and before it. */
-static int change_set(const struct report *report, const struct result *result, size_t source,
-                      struct rowset *ret_before, struct rowset *ret_after)
-{
-    const struct ruling *at = report->at;
-    const Zb__SourceState *state = report->event->sources[source];
-    struct ledger_key key = key_set(report->number, report->name.producer, state->name);
-    bool complete = state->complete && report->event->final;
-    Zb__SetRecord *old;
-    *ret_before = (struct rowset){ 0 };
-    int r = LEDGER_GET(at->view, TABLE_SET, key, at->arena, &old);
-    if (r < 0 && r != -ENOENT)
-        return r;
-    if (r == 0)
-        r = rowset_unpack(field_bytes(old->rows), at->arena, ret_before);
-    else
-        r = 0;
-    if (r == 0)
-        r = result_rows(at, result, source, ret_after);
-    if (r == 0 && !complete)
-        r = rowset_union(ret_before, ret_after, at->arena, ret_after);
-    if (r < 0)
-        return r;
-    struct bytes packed = rowset_pack(ret_after, at->arena);
-    if (packed.data == NULL)
-        return -ENOMEM;
-    Zb__SetRecord set = ZB__SET_RECORD__INIT;
-    set.rows = field_of(packed);
-    set.scan_ms = report->scan_ms;
-    set.complete = complete;
-    emit_put(at->out, TABLE_SET, ledger_key_bytes(&key), &set.base);
-    return output_error(at->out);
-}
-
-/* What sets show that this report does not speak of: of other producers, or of other sources. */
-static int other_sets(const struct report *report, struct rowset *ret_rows)
-{
-    const struct ruling *at = report->at;
-    struct ledger_walk walk = ledger_walk(at->view, TABLE_SET, key_u64(report->number));
-    struct bytes key, value;
-    int r;
-    *ret_rows = (struct rowset){ 0 };
-    while ((r = ledger_walk_next(&walk, at->arena, &key, &value)) == 0) {
-        bool named = false;
-        if (key.size >= 24 && memcmp(key.data + 8, report->name.producer.b, 16) == 0)
-            for (size_t i = 0; i < report->event->n_sources; i++)
-                named = named || bytes_eq(bytes_of(key.data + 24, key.size - 24),
-                                          bytes_str(report->event->sources[i]->name));
-        if (named)
-            continue;
-        ProtobufCMessage *message;
-        struct rowset rows;
-        r = ledger_unpack(&zb__set_record__descriptor, value, at->arena, &message);
-        if (r == 0)
-            r = rowset_unpack(field_bytes(((const Zb__SetRecord *)message)->rows), at->arena,
-                              &rows);
-        if (r == 0)
-            r = rowset_union(ret_rows, &rows, at->arena, ret_rows);
-        if (r < 0)
-            return r;
-    }
-    return r == -ENOENT ? 0 : r;
-}
-
-/* Sets, and the installs that follow from them. */
-static int change_sets(const struct report *report, const struct result *result)
-{
-    const struct ruling *at = report->at;
-    struct rowset before, after, added, removed;
-    int r = other_sets(report, &before);
-    after = before;
-    for (size_t i = 0; r == 0 && i < report->event->n_sources; i++) {
-        struct rowset old, new;
-        r = change_set(report, result, i, &old, &new);
-        if (r == 0)
-            r = rowset_union(&before, &old, at->arena, &before);
-        if (r == 0)
-            r = rowset_union(&after, &new, at->arena, &after);
-    }
-    if (r == 0)
-        r = rowset_minus(&after, &before, at->arena, &added);
-    if (r == 0)
-        r = rowset_minus(&before, &after, at->arena, &removed);
-    if (r < 0)
-        return r;
-    const struct install_target target = { .unit = report->event->unit,
-                                           .endpoint = report->number,
-                                           .scan_ms = report->scan_ms };
-    return install_change(at, &target, &added, &removed);
-}
-
 static int put_report(const struct report *report, const struct result *result)
 {
     const struct ruling *at = report->at;
@@ -503,7 +412,11 @@ static int report_result(struct report *report)
         endpoint_put(at, report->number, report->endpoint);
     r = result_number_rows(at, &result);
     if (r == 0)
-        r = change_sets(report, &result);
+        r = sets_change(at, &(struct set_change){ .number = report->number,
+                                                  .producer = report->name.producer,
+                                                  .event = report->event,
+                                                  .scan_ms = report->scan_ms,
+                                                  .result = &result });
     if (r == 0)
         r = put_report(report, &result);
     if (r < 0)
