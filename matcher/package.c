@@ -347,9 +347,11 @@ int catalogue_verify(struct bytes package, const struct seal_public *publisher,
 
 static int parse_vendor(const struct fields_line *l, struct cat *cat)
 {
-    struct cat_vendor *v = l->count == 5 ? cat_add_vendor(cat) : NULL;
+    if (l->count != 5 || l->field[1].size == 0 || l->field[1].size > BOUND_PRODUCT_BYTES)
+        return -EBADMSG;
+    struct cat_vendor *v = cat_add_vendor(cat);
     if (v == NULL)
-        return l->count == 5 ? -ENOMEM : -EBADMSG;
+        return -ENOMEM;
     v->id = l->field[1];
     v->name = l->field[2];
     v->name_zh = l->field[3];
@@ -381,7 +383,7 @@ static int parse_product(const struct fields_line *l, struct cat *cat)
 {
     int class = l->count == 12 ? class_of(l->field[4]) : -1;
     if (class < 0 || l->field[1].size == 0 || l->field[1].size > BOUND_PRODUCT_BYTES ||
-        l->field[3].size > BOUND_TEXT_BYTES)
+        l->field[3].size > CAT_TEXT_BYTES)
         return -EBADMSG;
     struct cat_product *p = cat_add_product(cat);
     if (p == NULL)

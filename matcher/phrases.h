@@ -1,5 +1,5 @@
-/* phrases.h - what decorations say, as data; included by words.c alone. docs/catalogue.md explains
- * the fields. */
+/* phrases.h - what decorations say, as data, for words.c and its test alone; docs/catalogue.md
+ * explains the fields. Include behind words.h. */
 
 /* By first word, then as a whole, in byte order: phrase_at searches by the first word. */
 static const struct phrase phrases[] = {
@@ -66,6 +66,7 @@ static const struct phrase phrases[] = {
     { "evaluation", PEEL_CHANNEL, "trial" },
     { "evaluation copy", PEEL_CHANNEL, "trial" },
     { "evaluation version", PEEL_CHANNEL, "trial" },
+    { "exe", PEEL_NOISE, "" },
     { "express", PEEL_EDITION, "express" },
     { "final", PEEL_NOISE, "" },
     { "for linux", PEEL_NOISE, "" },
@@ -91,6 +92,7 @@ static const struct phrase phrases[] = {
     { "i586", PEEL_ARCH, "x86" },
     { "i686", PEEL_ARCH, "x86" },
     { "insider", PEEL_CHANNEL, "preview" },
+    { "insiders", PEEL_CHANNEL, "preview" },
     { "iot enterprise", PEEL_EDITION, "iot-enterprise" },
     { "iot enterprise ltsc", PEEL_EDITION, "iot-enterprise-ltsc" },
     { "it it", PEEL_LANGUAGE, "it-it" },
@@ -110,6 +112,7 @@ static const struct phrase phrases[] = {
     { "ltsc standard", PEEL_EDITION, "standard" },
     { "machine wide", PEEL_NOISE, "" },
     { "mips64el", PEEL_ARCH, "loong64" },
+    { "msi", PEEL_NOISE, "" },
     { "mui", PEEL_LANGUAGE, "multilingual" },
     { "multi language", PEEL_LANGUAGE, "multilingual" },
     { "multilanguage", PEEL_LANGUAGE, "multilingual" },
@@ -191,6 +194,7 @@ static const struct phrase phrases[] = {
     { "多国语言", PEEL_LANGUAGE, "multilingual" },
     { "多语言", PEEL_LANGUAGE, "multilingual" },
     { "抢先体验版", PEEL_CHANNEL, "preview" },
+    { "抢先体验计划", PEEL_CHANNEL, "preview" },
     { "日文", PEEL_LANGUAGE, "ja-jp" },
     { "日语", PEEL_LANGUAGE, "ja-jp" },
     { "最新版", PEEL_NOISE, "" },
@@ -217,6 +221,7 @@ static const struct phrase suffixes[] = {
     { "家庭单语言版", PEEL_EDITION, "home-single-language" },
     { "家庭和企业版", PEEL_EDITION, "home-business" },
     { "家庭和学生版", PEEL_EDITION, "home-student" },
+    { "抢先体验计划", PEEL_CHANNEL, "preview" },
     { "专业增强版", PEEL_EDITION, "professional-plus" },
     { "专业教育版", PEEL_EDITION, "professional-education" },
     { "家庭中文版", PEEL_EDITION, "home" },
