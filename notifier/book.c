@@ -2,8 +2,10 @@
 #include "notifier/book.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/seal.h"
 
 enum {
@@ -11,6 +13,8 @@ enum {
     BOOK_LOCAL,
     BOOK_TABLES_END,
 };
+
+enum { BOOK_ENTRY_BYTES = 256 * 1024 * 1024 }; /* an unpacked entry; taken only as needed */
 
 _Static_assert((int)BOOK_TABLES_END <= (int)KV_TABLES_MAX,
                "kv numbers its tables below KV_TABLES_MAX");
@@ -132,8 +136,21 @@ int page_entry(struct page *page, uint64_t index, struct bytes *ret_entry)
     return kv_get(page->txn, BOOK_JOURNAL, bytes_of(key, sizeof(key)), ret_entry);
 }
 
+/* The chain up to the last entry but one; zero before the first. */
+static int head_before(struct kv_txn *txn, struct bytes key, struct ledger_head *ret_head)
+{
+    struct bytes earlier, entry;
+    *ret_head = (struct ledger_head){ 0 };
+    int r = kv_before(txn, BOOK_JOURNAL, key, &earlier, &entry);
+    if (r == 0 && earlier.size == key.size)
+        *ret_head = (struct ledger_head){ get_u64be(earlier.data), ledger_chain(entry) };
+    return r == -ENOENT ? 0 : r;
+}
+
+/* The head is where the next entry is chained on, so the last one must itself be sound. */
 static int head_read(struct kv_txn *txn, struct ledger_head *ret_head, struct complaint *why)
 {
+    static const char remedy[] = "restore the ledger from its last backup";
     struct bytes key, entry;
     int r = kv_last(txn, BOOK_JOURNAL, &key, &entry);
     if (r == -ENOENT) {
@@ -143,10 +160,23 @@ static int head_read(struct kv_txn *txn, struct ledger_head *ret_head, struct co
     if (r < 0)
         return r;
     if (key.size != 8)
-        return complain(why, -EBADMSG, "restore the ledger from its last backup",
-                        "the journal's last key has %zu bytes, not 8", key.size);
-    ret_head->index = get_u64be(key.data);
-    ret_head->chain = ledger_chain(entry);
+        return complain(why, -EBADMSG, remedy, "the journal's last key has %zu bytes, not 8",
+                        key.size);
+    struct ledger_head head;
+    r = head_before(txn, key, &head);
+    if (r < 0)
+        return r;
+    CLEANUP(arena_freep) struct arena *arena = arena_new(BOOK_ENTRY_BYTES);
+    if (arena == NULL)
+        return -ENOMEM;
+    Zb__Entry *unpacked;
+    r = ledger_verify_entry(&head, entry, arena, &unpacked, why);
+    if (r < 0)
+        return r;
+    if (head.index != get_u64be(key.data))
+        return complain(why, -EBADMSG, remedy, "it stands where entry %" PRIu64 " belongs",
+                        get_u64be(key.data));
+    *ret_head = head;
     return 0;
 }
 

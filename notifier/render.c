@@ -9,13 +9,14 @@
 
 #include "base/civil.h"
 #include "base/file.h"
+#include "notifier/address.h"
 #include "notifier/template.h"
 
 enum {
     TEMPLATE_BYTES = 32 * 1024,
     NOTICE_TEXT_BYTES = 128 * 1024,
     SUBJECT_BYTES = 512,
-    ENCODED_WORD_BYTES = 45, /* of text in one RFC 2047 word: 60 digits, 75 with its frame */
+    ENCODED_WORD_BYTES = 39, /* of text in one RFC 2047 word: with "Subject: " a line of 73 */
     LINE_BYTES = 57,         /* of text in one base64 line of 76 */
 };
 
@@ -81,6 +82,29 @@ static bool is_word(const char *text)
     return n > 0 && text[n] == '\0';
 }
 
+/* A template that people edited with whatever they had: without byte order mark and CR. */
+static int template_read(const char *path, struct arena *arena, struct bytes *ret_template,
+                         struct complaint *why)
+{
+    struct bytes file;
+    int r = file_read(arena, path, TEMPLATE_BYTES, &file, why);
+    if (r < 0)
+        return r;
+    if (!text_is_utf8(file))
+        return complain(why, -EINVAL, "save it as UTF-8", "the template is not UTF-8");
+    if (bytes_starts_with(file, BYTES_LIT("\xEF\xBB\xBF")))
+        file = bytes_of(file.data + 3, file.size - 3);
+    uint8_t *text = arena_alloc(arena, file.size);
+    if (text == NULL)
+        return -ENOMEM;
+    size_t size = 0;
+    for (size_t i = 0; i < file.size; i++)
+        if (file.data[i] != '\r')
+            text[size++] = file.data[i];
+    *ret_template = bytes_of(text, size);
+    return 0;
+}
+
 /* The filled template: its first line is the subject, a blank line follows, then the body. */
 static int filled(const struct render_context *context, const Zb__NoticeRecord *notice,
                   const Zb__PersonValue *person, struct arena *arena, struct buf *text,
@@ -94,7 +118,7 @@ static int filled(const struct render_context *context, const Zb__NoticeRecord *
     int r = path_join(path, sizeof(path), context->template_dir, file);
     struct bytes template;
     if (r == 0)
-        r = file_read(arena, path, TEMPLATE_BYTES, &template, why);
+        r = template_read(path, arena, &template, why);
     if (r < 0)
         return r;
     struct figures figures = { .context = context, .notice = notice, .person = person };
@@ -111,17 +135,18 @@ static int filled(const struct render_context *context, const Zb__NoticeRecord *
         return r;
     }
     struct bytes all = buf_bytes(text);
-    const uint8_t *end = memchr(all.data, '\n', all.size);
+    const uint8_t *end = all.size == 0 ? NULL : memchr(all.data, '\n', all.size);
     size_t subject = end == NULL ? all.size : (size_t)(end - all.data);
     size_t body = subject + 1;
     while (body < all.size && all.data[body] == '\n')
         body++;
-    if (subject == 0 || subject > SUBJECT_BYTES || body >= all.size) {
+    if (subject == 0 || body >= all.size) {
         complaint_at(why, "%s", file);
         return complain(why, -EINVAL, "write the subject, a blank line, and the text",
                         "the template gives no subject or no text");
     }
-    *ret_subject = bytes_of(all.data, subject);
+    /* Names of units and products are as long as they are; the body has them whole. */
+    *ret_subject = bytes_of(all.data, text_cut(bytes_of(all.data, subject), SUBJECT_BYTES));
     *ret_body = bytes_of(all.data + body, all.size - body);
     return 0;
 }
@@ -144,9 +169,7 @@ static void put_encoded(struct buf *out, struct bytes text)
 {
     size_t at = 0;
     while (at < text.size) {
-        size_t n = text.size - at < ENCODED_WORD_BYTES ? text.size - at : ENCODED_WORD_BYTES;
-        while (at + n < text.size && n > 0 && (text.data[at + n] & 0xC0) == 0x80)
-            n--;
+        size_t n = text_cut(bytes_of(text.data + at, text.size - at), ENCODED_WORD_BYTES);
         buf_put_str(out, at == 0 ? "=?UTF-8?B?" : "\r\n =?UTF-8?B?");
         put_base64(out, bytes_of(text.data + at, n));
         buf_put_str(out, "?=");
@@ -176,17 +199,42 @@ static void put_date(struct buf *out, int64_t ms)
                months[date.month - 1], date.year, minute / 60, minute % 60, second);
 }
 
+/* RFC 5322 3.4: an official without an address (file channel) is a group of nobody. */
+static void put_reader(struct buf *out, const Zb__PersonValue *person)
+{
+    if (person->mail[0] == '\0')
+        buf_put_str(out, "undisclosed-recipients:;");
+    else
+        buf_printf(out, "<%s>", person->mail);
+}
+
+static int addresses_check(const struct render_context *context, const Zb__PersonValue *person,
+                           struct complaint *why)
+{
+    if (!address_is_plain(context->from))
+        return complain(why, -EINVAL, "set mail.from to an address such as name@unit.gov.cn",
+                        "the sender's mail address is not usable");
+    if (person->mail[0] != '\0' && !address_is_plain(person->mail))
+        return complain(why, -EINVAL, "give an address such as name@unit.gov.cn",
+                        "the official's mail address is not usable");
+    return 0;
+}
+
 int render_mail(const struct render_context *context, const Zb__NoticeRecord *notice,
                 const Zb__PersonValue *person, struct arena *arena, struct buf *out,
                 struct complaint *why)
 {
     struct buf text = BUF_INIT(NOTICE_TEXT_BYTES), crlf = BUF_INIT(2 * NOTICE_TEXT_BYTES);
     struct bytes subject, body;
-    int r = filled(context, notice, person, arena, &text, &subject, &body, why);
+    int r = addresses_check(context, person, why);
+    if (r == 0)
+        r = filled(context, notice, person, arena, &text, &subject, &body, why);
     if (r == 0) {
         buf_put_str(out, "From: ");
         put_encoded(out, bytes_str(context->ledger_name));
-        buf_printf(out, " <%s>\r\nTo: <%s>\r\nSubject: ", context->from, person->mail);
+        buf_printf(out, "\r\n <%s>\r\nTo: ", context->from);
+        put_reader(out, person);
+        buf_put_str(out, "\r\nSubject: ");
         put_encoded(out, subject);
         buf_put_str(out, "\r\nDate: ");
         put_date(out, context->now_ms);

@@ -19,7 +19,8 @@ struct render_context {
 };
 
 /* render_mail - errors: -ENOENT no such template; -EINVAL a template names an unknown figure
- * (why names file and line). Header values are encoded (RFC 2047) and can hold no line break. */
+ * (why names file and line) or is not UTF-8, or an address cannot stand in a header; an official
+ * without an address is fine. Header values are encoded (RFC 2047) and can hold no line break. */
 int render_mail(const struct render_context *context, const Zb__NoticeRecord *notice,
                 const Zb__PersonValue *person, struct arena *arena, struct buf *out,
                 struct complaint *why);

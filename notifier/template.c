@@ -36,10 +36,20 @@ static bool is_kept(const struct filling *f)
     return f->depth == 0 || f->sections[f->depth - 1].kept;
 }
 
-static void put_figure(struct buf *out, const char *text)
+static void put_figure(struct buf *out, struct bytes text)
 {
-    for (; *text != '\0'; text++)
-        buf_put_u8(out, (uint8_t)*text < ' ' || *text == 0x7F ? ' ' : (uint8_t)*text);
+    while (text.size > 0) {
+        uint32_t c = 0;
+        size_t n = text_utf8_next(text, &c);
+        if (n == 0)
+            buf_put_u8(out, '?');
+        else if (text_is_steering(c))
+            buf_put_u8(out, ' ');
+        else
+            buf_put(out, bytes_of(text.data, n));
+        n = n == 0 ? 1 : n;
+        text = bytes_of(text.data + n, text.size - n);
+    }
 }
 
 static int section_begin(struct filling *f, struct bytes mark)
@@ -85,11 +95,13 @@ static int take_mark(struct filling *f)
         r = section_begin(f, rest);
     } else if (mark.data[0] == '/') {
         r = section_end(f, rest);
-    } else if (is_kept(f)) {
+    } else {
+        /* Asked for in a section that is left out, too: a hole shows at the first notice. */
         const char *value = f->figures->get(f->figures->ctx, mark);
         if (value == NULL)
             return fail(f, "use a figure that docs/rules.md lists", "there is no figure", mark);
-        put_figure(f->out, value);
+        if (is_kept(f))
+            put_figure(f->out, bytes_str(value));
     }
     bool starts_line = f->at < 3 || f->text.data[f->at - 3] == '\n';
     f->at = end + 2;

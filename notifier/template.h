@@ -19,7 +19,8 @@ struct template_figures {
 };
 
 /* template_fill - appends the filled text. Errors: -EINVAL (why: line, fault, remedy); buf_error.
- * Control characters in figures become spaces, so that a figure adds neither line nor header. */
+ * Characters of figures that control or turn the text (text_is_steering) become spaces, so that a
+ * figure adds neither line nor header; what is not UTF-8 becomes '?'. */
 int template_fill(struct bytes text, const struct template_figures *figures, struct buf *out,
                   struct complaint *why);
 

@@ -34,11 +34,6 @@ static struct file_channel *of(struct channel *channel)
     return (struct file_channel *)channel;
 }
 
-static void file_free(struct channel *channel)
-{
-    free(channel);
-}
-
 /* A name from a Message-ID: what is no letter, digit, '.', '-', '_' or '@' is left out. */
 static int name_of(const char *message_id, char *out, size_t size)
 {
@@ -63,6 +58,23 @@ static int part_path(const struct file_channel *file, const struct entry *entry,
     char hidden[NAME_BYTES + 8];
     (void)snprintf(hidden, sizeof(hidden), ".%s.part", entry->name); /* sized for it */
     return path_join(out, FILE_PATH_SIZE, file->dir, hidden);
+}
+
+/* Takes away what was never released. What is left all the same harms nobody: its name is hidden,
+ * and the next start removes it. */
+static void part_remove(const struct file_channel *file, const struct entry *entry)
+{
+    char part[FILE_PATH_SIZE];
+    if (part_path(file, entry, part) == 0)
+        (void)unlink(part); /* see above */
+}
+
+static void file_free(struct channel *channel)
+{
+    struct file_channel *file = of(channel);
+    for (size_t i = 0; i < file->count; i++)
+        part_remove(file, &file->entries[i]);
+    free(file);
 }
 
 static int file_submit(struct channel *channel, const struct channel_message *message,
@@ -128,6 +140,7 @@ static void entry_finish(struct file_channel *file, const struct entry *entry,
     if (r < 0) {
         event->kind = CHANNEL_FAILED;
         event->temporary = true;
+        part_remove(file, entry);
     } else {
         r = sync_dir(file->dir);
         event->kind = r < 0 ? CHANNEL_IN_DOUBT : CHANNEL_SENT;
@@ -149,6 +162,7 @@ static void file_step(struct channel *channel, int64_t mono_ms, struct channel_e
             ret_event->temporary = true;
             (void)snprintf(ret_event->text, sizeof(ret_event->text), "writing %.120s: %s",
                            entry->name, strerror(-entry->error));
+            part_remove(file, entry); /* it may be whole, and not known to last */
             entry_forget(file, i);
             return;
         }
@@ -187,12 +201,21 @@ static void file_cancel(struct channel *channel, uint64_t notice)
 {
     struct file_channel *file = of(channel);
     struct entry *entry = entry_find(file, notice);
-    char part[FILE_PATH_SIZE];
     if (entry == NULL)
         return;
-    if (part_path(file, entry, part) == 0)
-        (void)unlink(part); /* a hidden leftover harms nobody; the next start removes it */
+    part_remove(file, entry);
     entry_forget(file, (size_t)(entry - file->entries));
+}
+
+/* ".NAME.part", and ".NAME.part.new-XXXXXX" while it was being written. */
+static bool is_part(const char *name)
+{
+    static const char part[] = ".part";
+    const char *at = name[0] == '.' ? strstr(name + 1, part) : NULL;
+    for (; at != NULL; at = strstr(at + 1, part))
+        if (at[sizeof(part) - 1] == '\0' || strncmp(at + sizeof(part) - 1, ".new-", 5) == 0)
+            return true;
+    return false;
 }
 
 /* What an earlier run left under hidden names was never released. */
@@ -201,13 +224,9 @@ static int leftovers_remove(const char *path)
     DIR *dir = opendir(path);
     if (dir == NULL)
         return -errno;
-    for (const struct dirent *e = readdir(dir); e != NULL; e = readdir(dir)) {
-        size_t n = strlen(e->d_name);
-        bool is_part = e->d_name[0] == '.' && n > sizeof(".part") &&
-                       strcmp(e->d_name + n - (sizeof(".part") - 1), ".part") == 0;
-        if (is_part)
-            (void)unlinkat(dirfd(dir), e->d_name, 0); /* see file_cancel */
-    }
+    for (const struct dirent *e = readdir(dir); e != NULL; e = readdir(dir))
+        if (is_part(e->d_name))
+            (void)unlinkat(dirfd(dir), e->d_name, 0); /* see part_remove */
     return closedir(dir) < 0 ? -errno : 0;
 }
 

@@ -18,11 +18,11 @@
 
 #include "base/buf.h"
 #include "base/text.h"
+#include "notifier/address.h"
 #include "notifier/channel.h"
 
 enum {
     SMTP_AT_ONCE_MAX = 256,
-    ADDRESS_BYTES_MAX = 254, /* RFC 5321 4.5.3.1.3, less the brackets */
     COMMAND_BYTES = ADDRESS_BYTES_MAX + 32,
     REPLY_BYTES = 200,               /* of a reply's last line that are kept */
     REPLY_BYTES_MAX = 16 * 1024,     /* of one reply, all its lines: more is no server */
@@ -116,19 +116,6 @@ static bool host_is_loopback(const char *host)
     if (inet_pton(AF_INET, host, &v4) == 1)
         return ntohl(v4.s_addr) >> 24 == 127;
     return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0;
-}
-
-/* An envelope address goes into a command line of the protocol: no blank, no bracket, one '@'. */
-static bool address_is_plain(const char *address)
-{
-    const char *at = strchr(address, '@');
-    if (strlen(address) > ADDRESS_BYTES_MAX || at == NULL || at == address || at[1] == '\0' ||
-        strchr(at + 1, '@') != NULL)
-        return false;
-    for (const char *c = address; *c != '\0'; c++)
-        if ((unsigned char)*c <= ' ' || (unsigned char)*c >= 0x7F || strchr("<>,;:\"\\()[]", *c))
-            return false;
-    return true;
 }
 
 /* ---- replies ---- */
