@@ -199,7 +199,7 @@ static int forward_batch(struct matcher *matcher, const struct bus_message *in, 
 {
     const Zb__Batch *batch = (const Zb__Batch *)in->message;
     struct complaint why = { 0 };
-    Zb__BatchHeader *header;
+    Zb__BatchHeader *header = NULL;
     int r = MESSAGE_UNPACK(batch_header, blob_bytes(batch->header), matcher->arena, &header, &why);
     if (r < 0) {
         refuse(matcher, in, batch->tag, REFUSAL_BAD_FRAME, why.what);

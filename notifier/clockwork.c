@@ -178,7 +178,7 @@ static int simulation_step(struct service *service)
     return r < 0 ? r : clock_publish(service);
 }
 
-int clockwork_pump(struct service *service)
+int clockwork_pump(struct service *service, bool busy)
 {
     int64_t next_ms;
     int r = due_next(service, &next_ms);
@@ -190,7 +190,7 @@ int clockwork_pump(struct service *service)
     }
     if (r < 0 && r != -ENOENT)
         return r;
-    return service->advance.active ? simulation_step(service) : 0;
+    return service->advance.active && !busy ? simulation_step(service) : 0;
 }
 
 int clockwork_wait_ms(struct service *service)

@@ -342,9 +342,9 @@ static int status_write(struct service *service, int64_t mono_ms)
     return r;
 }
 
-static int wait_ms_of(struct service *service, int taken)
+static int wait_ms_of(struct service *service, bool busy)
 {
-    if (taken > 0)
+    if (busy)
         return 0;
     int wait_ms = IDLE_WAIT_MS;
     int due_ms = clockwork_wait_ms(service);
@@ -362,9 +362,12 @@ static int turn(struct service *service)
     if (taken < 0 && service->failed)
         return taken;
     int64_t mono_ms = clock_mono_ms();
+    bool busy = taken > 0;
     int r = outbox_pump(service, mono_ms);
+    if (r == 0 && !busy)
+        r = upkeep_pump(service, &busy);
     if (r == 0)
-        r = clockwork_pump(service);
+        r = clockwork_pump(service, busy);
     if (r == 0)
         r = judge_pump(service, mono_ms);
     if (r == 0)
@@ -375,7 +378,7 @@ static int turn(struct service *service)
     struct pollfd fds[FDS_MAX];
     fds[0] = (struct pollfd){ .fd = daemon_signal_fd(service->daemon), .events = POLLIN };
     size_t count = 1 + outbox_fds(service->outbox, fds + 1, FDS_MAX - 1);
-    r = bus_wait(service->bus, fds, count, wait_ms_of(service, taken));
+    r = bus_wait(service->bus, fds, count, wait_ms_of(service, busy));
     if (r < 0)
         return log_errno(service->log, r, "waiting on the bus");
     if (fds[0].revents != 0)

@@ -52,6 +52,7 @@ struct service {
     struct service_totals totals;
     struct log_limit refusal_log;
     int64_t status_mono_ms; /* when the status file was last written */
+    int32_t recount_day;    /* civil day of the last daily recount; 0 since the start none */
     size_t commit_frames;
     bool failed; /* the store can no longer be trusted: stop */
 };
@@ -103,14 +104,21 @@ int outbox_timeout_ms(struct outbox *outbox);
 /* outbox_quiet - whether nothing is under way and nothing is due at `now_ms`. */
 int outbox_quiet(struct service *service, int64_t now_ms, bool *ret_quiet);
 
+/* ---- upkeep.c ---- */
+
+/* upkeep_pump - what the ledger goes over when nobody wants anything of it: the daily recount and
+ * what a new catalogue leaves to count, one small transaction a call. *ret_busy: there is more. */
+int upkeep_pump(struct service *service, bool *ret_busy);
+
 /* ---- clockwork.c ---- */
 
 /* clock_restore - the clock of an existing ledger: real, or where the simulation stood. */
 int clock_restore(struct service *service, struct complaint *why);
 /* clock_publish - DIR/run/clock: one line of JSON, for collectors of a simulated home. */
 int clock_publish(struct service *service);
-/* clockwork_pump - fires what is due; in a simulation moves on to the next instant. */
-int clockwork_pump(struct service *service);
+/* clockwork_pump - fires what is due; a simulation moves on to the next instant unless `busy`: time
+ * stands still while anything of the present instant is left to do. */
+int clockwork_pump(struct service *service, bool busy);
 /* clockwork_wait_ms - until the next due instant on a real clock; −1: none known. */
 int clockwork_wait_ms(struct service *service);
 /* clockwork_advance - begins a clock.advance whose command was accepted. */
