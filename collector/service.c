@@ -42,15 +42,16 @@ struct collector {
     char spool_dir[FILE_PATH_SIZE];
     char drop_dir[FILE_PATH_SIZE]; /* "": none */
     int watch_fd;
-    bool drop_dirty;      /* something may lie in the drop folder */
-    struct arena *arena;  /* one step */
-    int64_t step_mono_ms; /* when the sender wants its next tick */
-    int64_t scan_ms;      /* ledger time of the next scan of this host */
-    int64_t scan_mono_ms; /* not before this after a failure */
-    bool stopped;         /* the ledger takes nothing from this key */
-    struct ledger_clock clock;     /* as last read ... */
-    int64_t clock_mono_ms;         /* ... at this time */
-    struct log_limit alarm_log, link_log, scan_log;
+    bool drop_dirty;           /* something may lie in the drop folder */
+    int64_t drop_mono_ms;      /* look there not before this */
+    struct arena *arena;       /* one step */
+    int64_t step_mono_ms;      /* when the sender wants its next tick */
+    int64_t scan_ms;           /* ledger time of the next scan of this host */
+    int64_t scan_mono_ms;      /* not before this after a failure */
+    bool stopped;              /* the ledger takes nothing from this key */
+    struct ledger_clock clock; /* as last read ... */
+    int64_t clock_mono_ms;     /* ... at this time */
+    struct log_limit alarm_log, link_log, scan_log, problem_log;
 };
 
 /* ---- the spool as the sender sees it ---- */
@@ -84,10 +85,14 @@ static int seam_epoch(void *ctx, uint64_t epoch, bool behind)
 
 /* ---- taking in ---- */
 
+/* One line a minute: a bad file may have a hundred thousand; the drop folder keeps them all beside
+ * the file. */
 static void on_problem(void *ctx, const struct source_problem *problem)
 {
     struct collector *collector = ctx;
-    log_complaint(collector->log, LOG_LEVEL_WARNING, &problem->why, "an item was left out");
+    log_limited(collector->log, &collector->problem_log, clock_mono_ms(), LOG_LEVEL_WARNING,
+                "%s: %s: %s (%s)", problem->rejected ? "left out" : "ignored", problem->why.place,
+                problem->why.what, problem->why.remedy);
 }
 
 static struct import_options import_options_of(struct collector *collector,
@@ -119,22 +124,32 @@ static int ledger_time(struct collector *collector, struct ledger_clock *ret_clo
     return 0;
 }
 
-static int take_drops(struct collector *collector)
+static int take_drops(struct collector *collector, int64_t mono_ms)
 {
-    if (!collector->drop_dirty)
+    if (!collector->drop_dirty || mono_ms < collector->drop_mono_ms)
         return 0;
     struct ledger_clock clock;
     int r = ledger_time(collector, &clock);
     if (r < 0)
         return r;
     const struct import_options options = import_options_of(collector, &clock);
-    collector->drop_dirty = false;
-    r = drop_scan(collector->drop_dir, &options, collector->spool);
-    if (r > 0)
-        log_line(collector->log, LOG_LEVEL_INFO, "took %d files from the drop folder", r);
+    struct drop_result drop;
+    struct complaint why = { 0 };
+    r = drop_scan(collector->drop_dir, &options, collector->spool, &drop, &why);
+    if (drop.taken + drop.rejected > 0)
+        log_line(collector->log, LOG_LEVEL_INFO,
+                 "drop folder: %zu files taken, %zu rejected (see rejected/)", drop.taken,
+                 drop.rejected);
+    /* What is still being written, and a full disk, are looked at again; the line must not suffer. */
+    collector->drop_dirty = r < 0 || drop.waiting > 0;
+    collector->drop_mono_ms = mono_ms + (r < 0 ? RETRY_SCAN_MS : DROP_SETTLE_MS);
+    if (!collector->drop_dirty)
+        collector->drop_mono_ms = 0;
     if (r < 0)
-        (void)log_errno(collector->log, r, "reading the drop folder %s", collector->drop_dir);
-    return 0; /* the folder may come back; the line must not suffer */
+        log_complaint(collector->log, LOG_LEVEL_ERROR, &why,
+                      "taking files from the drop folder %s: %s", collector->drop_dir,
+                      strerror(-r));
+    return 0;
 }
 
 static int take_host(struct collector *collector, int64_t mono_ms)
@@ -347,6 +362,8 @@ static int spool_start(struct collector *collector, struct complaint *why)
     };
     struct ledger_clock clock;
     r = ledger_clock_read(daemon_home(collector->daemon), &clock, why);
+    if (r == 0)
+        r = spool_bind(collector->spool, collector->identity.id, clock.simulated, why);
     if (r < 0)
         return r;
     const struct sender_options options = {
@@ -395,6 +412,7 @@ int collector_start(struct daemon *daemon, void **ret_state, struct complaint *w
     collector->alarm_log = (struct log_limit)LOG_LIMIT_INIT(LOG_EVERY_MS);
     collector->link_log = (struct log_limit)LOG_LIMIT_INIT(LOG_EVERY_MS);
     collector->scan_log = (struct log_limit)LOG_LIMIT_INIT(LOG_EVERY_MS);
+    collector->problem_log = (struct log_limit)LOG_LIMIT_INIT(LOG_EVERY_MS);
     collector->item = collector_item(daemon_config(daemon), daemon_instance(daemon));
     collector->arena = arena_new(STEP_ARENA_BYTES);
     int r = collector->arena == NULL ? -ENOMEM : seal_start();
@@ -433,7 +451,7 @@ int collector_run(struct daemon *daemon, void *state)
         return log_errno(collector->log, r, "publishing readiness");
     while (r == 0 && !daemon_stopping(daemon)) {
         bool more = false;
-        r = take_drops(collector);
+        r = take_drops(collector, clock_mono_ms());
         if (r == 0)
             r = take_host(collector, clock_mono_ms());
         for (size_t i = 0; r == 0 && i < collector->link_count; i++)
