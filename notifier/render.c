@@ -116,7 +116,7 @@ static int filled(const struct render_context *context, const Zb__NoticeRecord *
         return complain(why, -ENOENT, "", "no template is called '%s'", notice->template_);
     (void)snprintf(file, sizeof(file), "%.32s/%.64s.txt", language, notice->template_);
     int r = path_join(path, sizeof(path), context->template_dir, file);
-    struct bytes template;
+    struct bytes template = { 0 };
     if (r == 0)
         r = template_read(path, arena, &template, why);
     if (r < 0)

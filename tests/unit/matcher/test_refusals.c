@@ -5,8 +5,6 @@
 #include "matcher/service.h"
 #include "proto/frame.h"
 
-CLEANUP_DEFINE(struct refusals *, refusals_free);
-
 enum { ARENA_BYTES = 65536 };
 
 struct fixture {

@@ -40,6 +40,11 @@ static struct home home_new(void)
     return home;
 }
 
+static void home_done(struct home *home)
+{
+    tmpdir_free(home->dir);
+}
+
 static struct shelf *open_shelf(const struct home *home)
 {
     struct shelf *shelf = NULL;
@@ -116,8 +121,7 @@ static const char *compiled_path(struct home *home, struct digest digest)
 
 Test(shelf, compiles_a_package_once_and_swaps)
 {
-    struct home home = home_new();
-    CLEANUP(tmpdir_freep) struct tmpdir *dir = home.dir;
+    CLEANUP(home_done) struct home home = home_new();
     CLEANUP(shelf_freep) struct shelf *shelf = open_shelf(&home);
     cr_assert(shelf_catalogue(shelf) == NULL);
     struct digest first = lay_new(&home, "2026.11"), second = lay_new(&home, "2026.12");
@@ -138,8 +142,7 @@ Test(shelf, compiles_a_package_once_and_swaps)
 
 Test(shelf, keeps_the_catalogue_it_has_when_another_is_missing)
 {
-    struct home home = home_new();
-    CLEANUP(tmpdir_freep) struct tmpdir *dir = home.dir;
+    CLEANUP(home_done) struct home home = home_new();
     CLEANUP(shelf_freep) struct shelf *shelf = open_shelf(&home);
     struct digest there = lay_new(&home, "2026.11"), missing = { .b = { 7 } };
     cr_assert(eq(int, want(shelf, missing), -ENOENT));
@@ -151,8 +154,7 @@ Test(shelf, keeps_the_catalogue_it_has_when_another_is_missing)
 
 Test(shelf, refuses_a_package_under_the_name_of_another)
 {
-    struct home home = home_new();
-    CLEANUP(tmpdir_freep) struct tmpdir *dir = home.dir;
+    CLEANUP(home_done) struct home home = home_new();
     CLEANUP(shelf_freep) struct shelf *shelf = open_shelf(&home);
     CLEANUP(buf_done) struct buf package = BUF_INIT(PACKAGE_BYTES);
     struct digest other = { .b = { 7 } }, own = make_package(&home, "2026.11", &package);
@@ -168,8 +170,7 @@ Test(shelf, refuses_a_package_under_the_name_of_another)
 
 Test(shelf, goes_over_what_a_killed_compilation_left)
 {
-    struct home home = home_new();
-    CLEANUP(tmpdir_freep) struct tmpdir *dir = home.dir;
+    CLEANUP(home_done) struct home home = home_new();
     CLEANUP(shelf_freep) struct shelf *shelf = open_shelf(&home);
     struct digest digest = lay_new(&home, "2026.11");
     cr_assert(eq(int, file_make_dirs(tmpdir_path(home.dir, "compiled/making/deep"), 0700), 0));
@@ -183,8 +184,7 @@ Test(shelf, goes_over_what_a_killed_compilation_left)
 
 Test(shelf, compiles_anew_what_is_damaged_or_of_another_format)
 {
-    struct home home = home_new();
-    CLEANUP(tmpdir_freep) struct tmpdir *dir = home.dir;
+    CLEANUP(home_done) struct home home = home_new();
     struct digest digest = lay_new(&home, "2026.11");
     const char *path = compiled_path(&home, digest);
     char data[FILE_PATH_SIZE];
@@ -199,8 +199,7 @@ Test(shelf, compiles_anew_what_is_damaged_or_of_another_format)
 
 Test(shelf, waits_while_another_process_compiles)
 {
-    struct home home = home_new();
-    CLEANUP(tmpdir_freep) struct tmpdir *dir = home.dir;
+    CLEANUP(home_done) struct home home = home_new();
     CLEANUP(shelf_freep) struct shelf *shelf = open_shelf(&home);
     struct digest digest = lay_new(&home, "2026.11");
     int lock_fd = -1;
@@ -232,8 +231,7 @@ static int child_wants(const struct home *home, struct digest digest)
 Test(shelf, serves_several_processes_that_compile_at_once)
 {
     enum { CHILDREN = 6, ROUNDS = 5 };
-    struct home home = home_new();
-    CLEANUP(tmpdir_freep) struct tmpdir *dir = home.dir;
+    CLEANUP(home_done) struct home home = home_new();
     for (int round = 0; round < ROUNDS; round++) {
         char label[32];
         (void)snprintf(label, sizeof(label), "2026.%d", round);

@@ -38,9 +38,10 @@ static void make_odd(struct arena *arena, size_t i, struct render_context *conte
         context->ledger_name = "x\" <evil@unit.cn>, \"正版";
     }
     if (i % 11 == 0) {
+        static const char han[3] = { '\xE7', '\x89', '\x88' }; /* 版 */
         char *text = arena_calloc(arena, 6001, 1);
         for (size_t k = 0; text != NULL && k < 2000; k++)
-            memcpy(text + 3 * k, "版", 3);
+            memcpy(text + sizeof(han) * k, han, sizeof(han));
         if (text != NULL)
             notices_set(notice, "product", text);
     }
