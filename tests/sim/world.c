@@ -396,10 +396,7 @@ static void process_kill(struct world *w, struct process *p)
     w->result->totals.batches += totals.sent_batches;
     w->result->totals.stale += totals.stale;
     w->result->totals.bad_signatures += totals.bad_signatures;
-    if (w->options.sabotage == SABOTAGE_UNSIGNED)
-        unsigned_sender_free(p->sender);
-    else
-        sender_free(p->sender);
+    sender_free(p->sender);
     p->sender = NULL;
     for (size_t i = 0; i < w->links; i++) {
         p->connection[i]++;
@@ -490,10 +487,7 @@ static void process_start(struct world *w, struct process *p)
                                       .links = w->links };
     struct sender_spool seam = memory_spool_seam(p->spool);
     memory_spool_watch(p->spool, (struct memory_spool_watch){ &w->key[p->key], event_left });
-    int r = w->options.sabotage == SABOTAGE_UNSIGNED
-                ? unsigned_sender_new(&options, &seam, &p->sender)
-                : sender_new(&options, &seam, &p->sender);
-    if (r < 0)
+    if (sender_new(&options, &seam, &p->sender) < 0)
         p->sender = NULL; /* a planted fault of the spool; tried again */
     p->next_ms = w->now_ms;
 }
