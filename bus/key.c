@@ -25,9 +25,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-
-#define PURPOSE_SLIP     "slip"
-#define PURPOSE_IDENTITY "identity" /* only to see whether two halves belong together */
+#include "proto/frame.h"
 
 #define IDENTITY_HEAD "zhengban-identity"
 #define SLIP_HEAD     "zhengban-slip"

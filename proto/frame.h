@@ -55,6 +55,8 @@ enum { FRAME_HEAD_BYTES = 8 };
 #define PURPOSE_COMMAND    "command"
 #define PURPOSE_CHECKPOINT "checkpoint"
 #define PURPOSE_CATALOGUE  "catalogue"
+#define PURPOSE_SLIP       "slip"
+#define PURPOSE_IDENTITY   "identity" /* only to see whether two halves belong together */
 
 /* frame_name - the type's name for logs ("BATCH"), "?" for an unknown one. */
 const char *frame_name(enum frame_type type);
