@@ -63,6 +63,12 @@ static int smtp_open(struct service *service, struct outbox *outbox, struct comp
     if (r == 0 && has_ca)
         r = path_join(ca, sizeof(ca), home, config_text(config, "mail.ca_file"));
     const char *user = config_text(config, "mail.user");
+    if (r == 0 && password_bytes > 0 && !config_flag(config, "mail.require_tls") &&
+        !clock_is_simulated(service->clock)) {
+        config_place(config, "mail.require_tls", why);
+        r = complain(why, -EINVAL, "set mail.require_tls to yes",
+                     "a password must not cross a line in clear text");
+    }
     const struct smtp_options options = {
         .url = url,
         .user = user[0] == '\0' ? NULL : user,
@@ -233,6 +239,16 @@ static int notice_submit(struct service *service, uint64_t id, struct complaint 
     return r;
 }
 
+/* A channel that is full takes it later; an address that cannot be used never. */
+static int notice_not_taken(struct service *service, uint64_t id, int r,
+                            const struct complaint *why)
+{
+    if (r == -EBUSY)
+        return notice_decide(service, id, NOTICE_PLANNED, false, NULL);
+    log_complaint(service->log, LOG_LEVEL_WARNING, why, "notice %" PRIu64 " cannot leave", id);
+    return notice_decide(service, id, NOTICE_FAILED, r != -EINVAL, why->what);
+}
+
 static int notice_start(struct service *service, uint64_t id)
 {
     int r = notice_decide(service, id, NOTICE_CLAIMED, false, NULL);
@@ -241,10 +257,8 @@ static int notice_start(struct service *service, uint64_t id)
     struct arena_mark mark = arena_mark(service->frames);
     struct complaint why = { 0 };
     r = notice_submit(service, id, &why);
-    if (r < 0) {
-        log_complaint(service->log, LOG_LEVEL_WARNING, &why, "notice %" PRIu64 " cannot leave", id);
-        r = notice_decide(service, id, NOTICE_FAILED, true, why.what);
-    }
+    if (r < 0)
+        r = notice_not_taken(service, id, r, &why);
     arena_rewind(service->frames, mark);
     return r;
 }
@@ -275,6 +289,8 @@ static int delivery_commit(struct service *service, struct channel *channel, uin
         r = notice_get(service, page, id, &notice);
     if (r == 0 && notice->state == NOTICE_COMMITTING) {
         r = channel->ops->release(channel, id);
+        if (r == -ENOENT)
+            r = 0;       /* it failed meanwhile; its event is next */
     } else if (r == 0) { /* overtaken: the case was closed meanwhile */
         channel->ops->cancel(channel, id);
         delivery_forget(service->outbox, id);
