@@ -6,13 +6,33 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <utf8proc.h>
 
+#include "base/daemon.h"
 #include "bus/config.h"
 #include "collector/service.h"
 #include "matcher/service.h"
 #include "notifier/config.h"
+
+enum { CONFIG_TABLES = 6 };
+
+const char *cli_option(const struct cli *cli, const char *name)
+{
+    for (size_t i = 0; i < cli->verb->option_count; i++)
+        if (strcmp(cli->verb->options[i].name, name) == 0)
+            return cli->option_values[i];
+    abort(); /* a verb asks for an option that its table does not have: a bug */
+}
+
+const char *cli_option_nth(const struct cli *cli, const char *name, size_t nth)
+{
+    for (size_t i = 0; i < cli->given_count; i++)
+        if (strcmp(cli->given_names[i], name) == 0 && nth-- == 0)
+            return cli->given_values[i];
+    return NULL;
+}
 
 const char *cli_path(struct cli *cli, const char *relative)
 {
@@ -25,10 +45,15 @@ const struct config *cli_config(struct cli *cli)
     if (cli->config != NULL)
         return cli->config;
     /* Every section has its owner here: nothing is foreign to the command line. */
-    struct config_table *tables = arena_calloc(cli->arena, 5, sizeof(*tables));
+    struct config_table *tables = arena_calloc(cli->arena, CONFIG_TABLES, sizeof(*tables));
     const char *path = cli_path(cli, "config.yaml");
     if (tables == NULL || path == NULL) {
-        (void)cli_fault(cli, -ENOMEM, "", "out of memory");
+        (void)cli_fault(cli, -ENOMEM, "", _("out of memory"));
+        return NULL;
+    }
+    if (access(path, F_OK) < 0 && errno == ENOENT) {
+        (void)cli_fault(cli, -ENOENT, _("run 'zhengban init' first, or name the home with --home"),
+                        _("there is no home in %s"), cli->home);
         return NULL;
     }
     tables[0] = bus_config;
@@ -36,8 +61,9 @@ const struct config *cli_config(struct cli *cli)
     tables[2] = rules_config;
     tables[3] = matcher_config;
     tables[4] = collector_config;
+    tables[5] = daemon_config_table;
     struct complaint why = { 0 };
-    int r = config_load(cli->arena, tables, 5, path, &cli->config, &why);
+    int r = config_load(cli->arena, tables, CONFIG_TABLES, path, &cli->config, &why);
     if (r < 0) {
         (void)cli_complain(cli, r, &why);
         return NULL;
@@ -60,11 +86,11 @@ struct book *cli_book(struct cli *cli)
     const char *path = cli_path(cli, config_text(config, "notifier.store"));
     int r = path == NULL ? -ENOMEM : book_open(path, &options, &cli->book, &why);
     if (r == 0 && book_is_new(cli->book))
-        r = complain(&why, -ENOENT, "run 'zhengban init' first", "the ledger is empty");
+        r = complain(&why, -ENOENT, _("run 'zhengban init' first"), _("the ledger is empty"));
     if (r < 0) {
         if (why.what[0] == '\0')
-            (void)cli_fault(cli, r, "run 'zhengban init' first, or name the home with --home",
-                            "there is no ledger in %s", cli->home);
+            (void)cli_fault(cli, r, _("run 'zhengban init' first, or name the home with --home"),
+                            _("there is no ledger in %s"), cli->home);
         else
             (void)cli_complain(cli, r, &why);
         book_close(TAKE_PTR(cli->book));
@@ -100,6 +126,14 @@ void cli_say(struct cli *cli, const char *format, ...)
     (void)vprintf(format, args);
     va_end(args);
     (void)printf("\n");
+}
+
+int cli_put(struct cli *cli)
+{
+    if (buf_error(&cli->out) < 0)
+        return cli_fault(cli, buf_error(&cli->out), "", _("out of memory"));
+    cli_flush(cli);
+    return CLI_DONE;
 }
 
 int cli_complain(struct cli *cli, int r, const struct complaint *why)
@@ -194,8 +228,8 @@ void cli_cell_bool(struct cli_table *table, bool value)
 {
     if (table == NULL)
         return;
-    cell_add(table,
-             (struct cell){ .kind = CELL_BOOL, .value = value, .text = value ? "yes" : "no" });
+    cell_add(table, (struct cell){
+                        .kind = CELL_BOOL, .value = value, .text = value ? _("yes") : _("no") });
 }
 
 static void row_json(const struct cli_table *table, const struct cli_row *row)
@@ -294,7 +328,7 @@ static void print_line(const struct cli_table *table, const struct cli_row *row,
 {
     struct buf *out = &table->cli->out;
     for (size_t i = 0; i < table->count; i++) {
-        const char *text = row == NULL ? table->columns[i] : row->cells[i].text;
+        const char *text = row == NULL ? _(table->columns[i]) : row->cells[i].text;
         bool right = row != NULL && row->cells[i].kind == CELL_INT;
         bool last = i + 1 == table->count;
         print_cell(out, text == NULL ? "" : text, widths[i], right, last);
@@ -310,7 +344,7 @@ void cli_table_end(struct cli_table *table)
         return;
     size_t widths[COLUMNS_MAX];
     for (size_t i = 0; i < table->count; i++) {
-        widths[i] = text_width(table->columns[i]);
+        widths[i] = text_width(_(table->columns[i]));
         for (const struct cli_row *row = table->first; row != NULL; row = row->next) {
             size_t width = row->cells[i].text == NULL ? 0 : text_width(row->cells[i].text);
             bool last = i + 1 == table->count;

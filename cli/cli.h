@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "bus/key.h"
+#include "cli/i18n.h"
 #include "notifier/book.h"
 
 enum cli_exit {
@@ -25,6 +26,8 @@ struct cli_option {
     const char *name;  /* "--unit" */
     const char *value; /* "UNIT"; NULL: a flag */
     const char *help;
+    bool required;
+    bool local; /* never travels with a command: see remote_begin */
 };
 
 struct cli_verb;
@@ -38,8 +41,12 @@ struct cli {
     /* parsed arguments of the verb */
     const char **positional;
     size_t positional_count;
-    const char **option_values; /* parallel to verb->options; "" for a given flag, NULL if absent */
-    struct buf out;             /* standard output, written by cli_flush */
+    const char **option_values; /* parallel to verb->options; "" for a given flag, NULL if absent;
+                                   of a repeated one the last */
+    const char **given_names;   /* options as they were given, in order ... */
+    const char **given_values;  /* ... and their values */
+    size_t given_count;
+    struct buf out;              /* standard output, written by cli_flush */
     const struct config *config; /* cli_config's */
     struct book *book;           /* cli_book's */
 };
@@ -54,6 +61,12 @@ struct cli_verb {
     size_t positional_min;
     size_t positional_max;
     int (*run)(struct cli *cli); /* returns enum cli_exit */
+
+    /* What remote_run sends: the ledger's verb, and the names under which the positional
+     * arguments travel, separated by blanks; options travel under their own names ("--version-low"
+     * as "version_low"), flags as "yes". NULL for a verb that builds its command itself, or sends none. */
+    const char *command;
+    const char *positional_names;
 };
 
 struct cli_command {
@@ -69,6 +82,9 @@ void cli_done(struct cli *cli);
 /* cli_option - the value given for an option of the running verb, NULL if it was not given. */
 const char *cli_option(const struct cli *cli, const char *name);
 
+/* cli_option_nth - the nth value (from 0) of an option that was given several times, else NULL. */
+const char *cli_option_nth(const struct cli *cli, const char *name, size_t nth);
+
 /* cli_path - a path inside the home, from the arena; exits never, NULL when memory is out. */
 const char *cli_path(struct cli *cli, const char *relative);
 
@@ -81,6 +97,10 @@ struct book *cli_book(struct cli *cli);
 /* cli_say - a sentence on standard output (not with --json). cli_flush - writes cli->out. */
 void cli_say(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void cli_flush(struct cli *cli);
+
+/* cli_put - the line that cli->out holds, with --json: checks and writes it. CLI_DONE, or
+ * CLI_FAILED after a complaint when memory was out. */
+int cli_put(struct cli *cli);
 
 /* cli_complain - "zhengban: place: fault; remedy" on standard error; returns the exit code that
  * belongs to r: -EINVAL, -EBADMSG, -ERANGE, -ENOENT are CLI_INVALID, the rest CLI_FAILED. */
@@ -111,6 +131,11 @@ struct remote_command *remote_command(struct cli *cli, const char *verb);
 void remote_argument(struct remote_command *command, const char *name, const char *value);
 void remote_attachment(struct remote_command *command, struct bytes attachment);
 
+/* remote_sign - the command as it travels, signed by the identity for that ledger; the arena's.
+ * Errors: -ENOMEM, also for what failed while the command was put together. */
+int remote_sign(struct remote_command *command, const struct identity *identity,
+                struct id128 ledger, int64_t now_ms, Zb__Command *ret_message);
+
 /* remote_send - signs with the actor's key, sends to the notifier and waits for the result.
  * CLI_DONE, or a complaint was printed: CLI_INVALID when the ledger refused it (with its text),
  * CLI_FAILED when it cannot be reached. The result is the arena's. timeout_ms ≤ 0: 15 s.
@@ -121,7 +146,14 @@ int remote_send(struct remote_command *command, int timeout_ms,
 /* remote_value - a named value of the result, NULL if it has none of that name. */
 const char *remote_value(const Zb__CommandResult *result, const char *name);
 
-/* remote_do - send, then print the result: its text, or with --json its values as one object. */
+/* remote_begin - a command with the arguments of the running verb, by its row. remote_run - that,
+ * sent, its result printed: the run function of a verb that does nothing else. */
+struct remote_command *remote_begin(struct cli *cli);
+int remote_run(struct cli *cli);
+
+/* remote_print - the result: its text, or with --json its values as one object. remote_do - send,
+ * then print. */
+int remote_print(struct cli *cli, const Zb__CommandResult *result);
 int remote_do(struct remote_command *command);
 
 /* ---- commands ---- */

@@ -31,21 +31,22 @@ static void print_row(const char *left, const char *help)
 
 static int help_all(void)
 {
-    (void)printf(
-        "zhengban %s - keeps organisations on licensed software (软件正版化)\n\n"
-        "usage: zhengban [--home DIR] [--json] [--as NAME] COMMAND [VERB] [ARGUMENT...]\n\n"
-        "Commands:\n",
-        ZB_VERSION);
+    (void)printf(_("zhengban %s - keeps organisations on licensed software (软件正版化)\n\n"
+                   "usage: zhengban [--home DIR] [--json] [--as NAME] COMMAND [VERB] "
+                   "[ARGUMENT...]\n\n"),
+                 ZB_VERSION);
+    (void)printf("%s\n", _("Commands:"));
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        print_row(commands[i]->name, commands[i]->summary);
-    (void)printf("\nOptions before or after the command:\n");
-    print_row("--home DIR", "the home of this installation (else $ZHENGBAN_HOME, else "
-                            "/var/lib/zhengban)");
-    print_row("--json", "one JSON object per line instead of text");
-    print_row("--as NAME", "sign commands with keys/NAME.key (default: administrator)");
-    print_row("--help", "what a command does: zhengban COMMAND --help");
-    print_row("--version", "print the version");
-    (void)printf("\nExit status: 0 done, 1 partly refused, 2 input invalid, 3 system error.\n");
+        print_row(commands[i]->name, _(commands[i]->summary));
+    (void)printf("\n%s\n", _("Options before or after the command:"));
+    print_row("--home DIR", _("the home of this installation (else $ZHENGBAN_HOME, else "
+                              "/var/lib/zhengban)"));
+    print_row("--json", _("one JSON object per line instead of text"));
+    print_row("--as NAME", _("sign commands with keys/NAME.key (default: administrator)"));
+    print_row("--help", _("what a command does: zhengban COMMAND --help"));
+    print_row("--version", _("print the version"));
+    (void)printf("\n%s\n",
+                 _("Exit status: 0 done, 1 partly refused, 2 input invalid, 3 system error."));
     return CLI_DONE;
 }
 
@@ -54,33 +55,84 @@ static void verb_usage(const struct cli_command *command, const struct cli_verb 
 {
     (void)snprintf(out, size, "%s%s%s%s%s", command->name, verb->name == NULL ? "" : " ",
                    verb->name == NULL ? "" : verb->name, verb->arguments[0] == '\0' ? "" : " ",
-                   verb->arguments);
+                   verb->arguments); /* cut: only a heading */
 }
 
-static int help_command(const struct cli_command *command)
+static void help_verb(const struct cli_command *command, const struct cli_verb *verb)
 {
     char line[256];
-    (void)printf("zhengban %s - %s\n", command->name, command->summary);
-    for (size_t i = 0; i < command->verb_count; i++) {
-        const struct cli_verb *verb = &command->verbs[i];
-        verb_usage(command, verb, line, sizeof(line));
-        (void)printf("\nusage: zhengban %s\n    %s\n", line, verb->help);
-        for (size_t k = 0; k < verb->option_count; k++) {
-            const struct cli_option *option = &verb->options[k];
-            (void)snprintf(line, sizeof(line), "%s%s%s", option->name,
-                           option->value == NULL ? "" : " ",
-                           option->value == NULL ? "" : option->value);
-            (void)printf("  ");
-            print_row(line, option->help);
+    verb_usage(command, verb, line, sizeof(line));
+    (void)printf("%s zhengban %s%s\n    %s\n", _("usage:"), line,
+                 verb->option_count > 0 ? _(" [OPTION...]") : "", _(verb->help));
+    for (size_t k = 0; k < verb->option_count; k++) {
+        const struct cli_option *option = &verb->options[k];
+        (void)snprintf(line, sizeof(line), "%s%s%s", option->name, option->value == NULL ? "" : " ",
+                       option->value == NULL ? "" : option->value);
+        print_row(line, _(option->help));
+    }
+}
+
+/* The verbs as a list, then each with its options; or the one that was asked for. */
+static int help_command(const struct cli_command *command, const struct cli_verb *verb)
+{
+    char line[256];
+    if (verb != NULL) {
+        help_verb(command, verb);
+        return CLI_DONE;
+    }
+    (void)printf("zhengban %s - %s\n\n", command->name, _(command->summary));
+    if (command->verbs[0].name != NULL) {
+        (void)printf("%s\n", _("Commands:"));
+        for (size_t i = 0; i < command->verb_count; i++) {
+            verb_usage(command, &command->verbs[i], line, sizeof(line));
+            print_row(line, _(command->verbs[i].help));
         }
+        (void)printf("\n%s\n\n", _("Each with its options:"));
+    }
+    for (size_t i = 0; i < command->verb_count; i++) {
+        if (i > 0)
+            (void)printf("\n");
+        help_verb(command, &command->verbs[i]);
     }
     return CLI_DONE;
 }
 
-static int usage_error(const struct cli_command *command, const char *what, const char *word)
+/* The nearest of the words that would have been right; NULL when none is near. */
+static const char *nearest_command(const char *word)
 {
-    (void)fprintf(stderr, "zhengban: %s '%s'; see 'zhengban %s%s--help'\n", what, word,
-                  command == NULL ? "" : command->name, command == NULL ? "" : " ");
+    struct text_nearest nearest = TEXT_NEAREST_INIT(bytes_str(word));
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        text_nearest_offer(&nearest, commands[i]->name);
+    return nearest.best;
+}
+
+static const char *nearest_verb(const struct cli_command *command, const char *word)
+{
+    struct text_nearest nearest = TEXT_NEAREST_INIT(bytes_str(word));
+    for (size_t i = 0; i < command->verb_count; i++)
+        text_nearest_offer(&nearest, command->verbs[i].name);
+    return nearest.best;
+}
+
+static const char *nearest_option(const struct cli_verb *verb, const char *word)
+{
+    struct text_nearest nearest = TEXT_NEAREST_INIT(bytes_str(word));
+    for (size_t i = 0; i < verb->option_count; i++)
+        text_nearest_offer(&nearest, verb->options[i].name);
+    return nearest.best;
+}
+
+/* What was typed goes to a terminal: escaped. `meant` may be NULL. */
+static int usage_error(const struct cli_command *command, const char *what, const char *word,
+                       const char *meant)
+{
+    char shown[160];
+    (void)text_printable(bytes_str(word), shown, sizeof(shown)); /* cut is fine */
+    (void)fprintf(stderr, "zhengban: %s '%s'; ", what, shown);
+    if (meant != NULL)
+        (void)fprintf(stderr, _("did you mean '%s'? "), meant);
+    (void)fprintf(stderr, _("see 'zhengban %s%s--help'\n"), command == NULL ? "" : command->name,
+                  command == NULL ? "" : " ");
     return CLI_INVALID;
 }
 
@@ -99,14 +151,6 @@ static const struct cli_verb *verb_find(const struct cli_command *command, const
             strcmp(command->verbs[i].name, name) == 0)
             return &command->verbs[i];
     return NULL;
-}
-
-const char *cli_option(const struct cli *cli, const char *name)
-{
-    for (size_t i = 0; i < cli->verb->option_count; i++)
-        if (strcmp(cli->verb->options[i].name, name) == 0)
-            return cli->option_values[i];
-    abort(); /* a verb asks for an option that its table does not have: a bug */
 }
 
 /* The options that every command takes, wherever they stand. */
@@ -147,7 +191,7 @@ static int verb_parse(struct cli *cli, const struct cli_command *command, char *
         if (only_positional || words[i][0] != '-' || words[i][1] == '\0') {
             if (cli->positional_count == verb->positional_max ||
                 cli->positional_count == POSITIONAL_MAX)
-                return usage_error(command, "one argument too many:", words[i]);
+                return usage_error(command, _("one argument too many:"), words[i], NULL);
             cli->positional[cli->positional_count++] = words[i];
             continue;
         }
@@ -155,17 +199,23 @@ static int verb_parse(struct cli *cli, const struct cli_command *command, char *
         while (k < verb->option_count && strcmp(verb->options[k].name, words[i]) != 0)
             k++;
         if (k == verb->option_count)
-            return usage_error(command, "unknown option", words[i]);
+            return usage_error(command, _("unknown option"), words[i],
+                               nearest_option(verb, words[i]));
+        cli->given_names[cli->given_count] = verb->options[k].name;
         if (verb->options[k].value == NULL) {
             cli->option_values[k] = "";
         } else if (i + 1 < count) {
             cli->option_values[k] = words[++i];
         } else {
-            return usage_error(command, "a value is missing after", words[i]);
+            return usage_error(command, _("a value is missing after"), words[i], NULL);
         }
+        cli->given_values[cli->given_count++] = cli->option_values[k];
     }
     if (cli->positional_count < verb->positional_min)
-        return usage_error(command, "missing:", verb->arguments);
+        return usage_error(command, _("missing:"), verb->arguments, NULL);
+    for (size_t k = 0; k < verb->option_count; k++)
+        if (verb->options[k].required && cli->option_values[k] == NULL)
+            return usage_error(command, _("missing:"), verb->options[k].name, NULL);
     return CLI_DONE;
 }
 
@@ -196,7 +246,7 @@ static int command_run(const struct cli_command *command, const struct common *c
         .out = BUF_INIT(CLI_OUT_BYTES),
     };
     if (arena == NULL || seal_start() < 0 || home_find(&cli, common->home) < 0) {
-        (void)fprintf(stderr, "zhengban: out of memory\n");
+        (void)fprintf(stderr, "zhengban: %s\n", _("out of memory"));
         return CLI_FAILED;
     }
     size_t skip = 0;
@@ -206,13 +256,16 @@ static int command_run(const struct cli_command *command, const struct common *c
     else if (command->verbs[0].name == NULL)
         cli.verb = &command->verbs[0];
     else if (count == 0)
-        return usage_error(command, "say what to do with", command->name);
+        return usage_error(command, _("say what to do with"), command->name, NULL);
     else
-        return usage_error(command, "unknown verb", words[0]);
+        return usage_error(command, _("unknown verb"), words[0], nearest_verb(command, words[0]));
 
     cli.positional = arena_calloc(arena, count + 1, sizeof(*cli.positional));
     cli.option_values = arena_calloc(arena, cli.verb->option_count + 1, sizeof(*cli.option_values));
-    if (cli.positional == NULL || cli.option_values == NULL)
+    cli.given_names = arena_calloc(arena, count + 1, sizeof(*cli.given_names));
+    cli.given_values = arena_calloc(arena, count + 1, sizeof(*cli.given_values));
+    if (cli.positional == NULL || cli.option_values == NULL || cli.given_names == NULL ||
+        cli.given_values == NULL)
         return CLI_FAILED;
     int status = verb_parse(&cli, command, words + skip, count - skip);
     if (status == CLI_DONE)
@@ -223,6 +276,7 @@ static int command_run(const struct cli_command *command, const struct common *c
 
 int main(int argc, char *argv[])
 {
+    i18n_start();
     struct common common = { 0 };
     char **words = calloc((size_t)argc + 1, sizeof(*words));
     if (words == NULL)
@@ -241,12 +295,13 @@ int main(int argc, char *argv[])
         (void)printf("zhengban %s\n", ZB_VERSION);
         status = CLI_DONE;
     } else if (count == 0) {
-        status = common.help || argc == 1 ? help_all()
-                                          : usage_error(NULL, "no command after", argv[argc - 1]);
+        status = common.help || argc == 1
+                     ? help_all()
+                     : usage_error(NULL, _("no command after"), argv[argc - 1], NULL);
     } else if (command == NULL) {
-        status = usage_error(NULL, "unknown command", words[0]);
+        status = usage_error(NULL, _("unknown command"), words[0], nearest_command(words[0]));
     } else if (common.help) {
-        status = help_command(command);
+        status = help_command(command, verb_find(command, count > 1 ? words[1] : NULL));
     } else {
         status = command_run(command, &common, words + 1, count - 1);
     }
