@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "ledger/key.h"
+#include "notifier/context.h"
 #include "notifier/render.h"
 #include "notifier/service.h"
 #include "proto/blob.h"
@@ -35,6 +36,7 @@ struct outbox {
     size_t at_once;
     const char *from;
     char template_dir[FILE_PATH_SIZE];
+    char names_dir[FILE_PATH_SIZE];
     const char *ledger_name;
     char *name_held;
 };
@@ -124,6 +126,9 @@ int outbox_new(struct service *service, struct outbox **ret_outbox, struct compl
     int r = path_join(outbox->template_dir, sizeof(outbox->template_dir),
                       daemon_home(service->daemon), config_text(config, "notices.templates"));
     if (r == 0)
+        r = path_join(outbox->names_dir, sizeof(outbox->names_dir), daemon_home(service->daemon),
+                      config_text(config, "notices.names"));
+    if (r == 0)
         r = name_load(service, outbox);
     if (r == 0)
         r = smtp_open(service, outbox, why);
@@ -198,6 +203,12 @@ static int notice_submit(struct service *service, uint64_t id, struct complaint 
     struct outbox *outbox = service->outbox;
     Zb__NoticeRecord *notice = NULL;
     Zb__PersonValue *person = NULL;
+    struct render_context context = {
+        .template_dir = outbox->template_dir,
+        .ledger_name = outbox->ledger_name,
+        .from = outbox->from,
+        .now_ms = clock_now_ms(service->clock),
+    };
     {
         CLEANUP(page_abortp) struct page *page = NULL;
         int r = book_read(service->book, &page);
@@ -205,6 +216,8 @@ static int notice_submit(struct service *service, uint64_t id, struct complaint 
             r = notice_get(service, page, id, &notice);
         if (r == 0)
             r = person_get(service, page, notice, &person);
+        if (r == 0)
+            r = context_fill(page_view(page), outbox->names_dir, notice, service->frames, &context);
         if (r == -ENOENT)
             return complain(why, r, "name the official anew: zhengban official set",
                             "nobody is in the role that this notice goes to");
@@ -215,12 +228,6 @@ static int notice_submit(struct service *service, uint64_t id, struct complaint 
     if (channel == NULL)
         return complain(why, -ENOTCONN, "set mail.url, or give the official the channel 'file'",
                         "no channel '%s' is configured", notice->channel);
-    const struct render_context context = {
-        .template_dir = outbox->template_dir,
-        .ledger_name = outbox->ledger_name,
-        .from = outbox->from,
-        .now_ms = clock_now_ms(service->clock),
-    };
     struct buf content = BUF_INIT(NOTICE_BYTES);
     int r = render_mail(&context, notice, person, service->frames, &content, why);
     if (r == 0) {

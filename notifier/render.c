@@ -69,6 +69,12 @@ static const char *figure_get(const void *ctx, struct bytes name)
         return f->id;
     if (is(name, "today"))
         return f->today;
+    if (is(name, "computers"))
+        return f->context->computers == NULL ? "" : f->context->computers;
+    if (is(name, "product_name") && f->context->product_name != NULL)
+        return f->context->product_name;
+    if (is(name, "product_name"))
+        name = bytes_str("product");
     for (size_t i = 0; i < f->notice->n_facts; i++)
         if (is(name, f->notice->facts[i]->name))
             return f->notice->facts[i]->value;

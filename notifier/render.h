@@ -16,6 +16,8 @@ struct render_context {
     const char *ledger_name; /* organisation on the letterhead */
     const char *from;        /* address */
     int64_t now_ms;
+    const char *product_name; /* NULL: the product\'s id (context.h fills both) */
+    const char *computers;    /* which they are, on one line; NULL: not named */
 };
 
 /* render_mail - errors: -ENOENT no such template; -EINVAL a template names an unknown figure

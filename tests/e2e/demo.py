@@ -22,12 +22,12 @@ import sys
 from story import BINARY, SOURCE, Broken, Home, check, tell, until
 
 DATA = os.path.join(SOURCE, "tests", "e2e", "demo", "data")
-ROLES = (("handler", "经办人"), ("dept_head", "部门负责人"), ("deputy", "分管负责人"),
-         ("principal", "主要负责人"))
+ROLES = ("handler", "dept_head", "deputy", "principal")
 DESIGN, TRADE = "huaxin-design", "huaxin-trade"
 COMPUTERS = 22 + 20 + 1  # of the two inventories, and this machine
 NAMES = {"huaxin": "华新集团总部", DESIGN: "华新设计院", TRADE: "华新商贸"}
-PEOPLE = {DESIGN: "王李赵钱", TRADE: "孙周吴郑", "huaxin": "冯陈褚卫"}
+PEOPLE = {DESIGN: "王李赵钱", TRADE: "孙周吴郑"}
+GIVEN = ("芳", "建国", "敏", "海涛")
 
 
 class Demo:
@@ -122,10 +122,10 @@ class Demo:
     def officials(self):
         self.begin("3. Officials, rights and the baseline; then enforcement")
         for unit in (DESIGN, TRADE):
-            for i, (role, title) in enumerate(ROLES):
-                self.official(unit, role, PEOPLE[unit][i] + title)
-        self.official("huaxin", "lead_office", "冯主任")
-        self.official("huaxin", "upper_office", "陈书记")
+            for i, role in enumerate(ROLES):
+                self.official(unit, role, PEOPLE[unit][i] + GIVEN[i])
+        self.official("huaxin", "lead_office", "冯立新")
+        self.official("huaxin", "upper_office", "陈静")
         self.home.run("unit", "phase", DESIGN, "enforced", expect=2)  # trial comes first
         proof = os.path.join(self.path, "proof.txt")
         with open(proof, "w", encoding="utf-8") as file:
