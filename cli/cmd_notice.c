@@ -5,6 +5,7 @@
 
 #include "cli/read.h"
 #include "collector/service.h"
+#include "notifier/context.h"
 #include "notifier/render.h"
 
 enum { PRINT_BYTES = 1024 * 1024 };
@@ -121,17 +122,21 @@ static int render(struct cli *cli, const Zb__NoticeRecord *notice, struct buf *o
     struct ledger_clock clock;
     if (genesis == NULL)
         return CLI_FAILED;
+    CLEANUP(page_abortp) struct page *page = NULL;
+    const char *names = cli_path(cli, config_text(cli->config, "notices.names"));
     int r = ledger_clock_read(cli->home, &clock, &why);
-    const struct render_context context = {
+    struct render_context context = {
         .template_dir = cli_path(cli, config_text(cli->config, "notices.templates")),
         .ledger_name = genesis->name,
         .from = config_text(cli->config, "mail.from"),
         .now_ms = r == 0 ? clock.now_ms : 0,
     };
     if (r == 0)
-        r = context.template_dir == NULL
-                ? -ENOMEM
-                : render_text(&context, notice, person_of(cli, notice), cli->arena, out, &why);
+        r = context.template_dir == NULL || names == NULL ? -ENOMEM : book_read(cli->book, &page);
+    if (r == 0)
+        r = context_fill(page_view(page), names, notice, cli->arena, &context);
+    if (r == 0)
+        r = render_text(&context, notice, person_of(cli, notice), cli->arena, out, &why);
     return r < 0 ? cli_complain(cli, r, &why) : CLI_DONE;
 }
 

@@ -1,13 +1,15 @@
 /* cmd_up.c - `zhengban up`: everything of this home under one supervisor. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
+#include <sys/pidfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "cli/supervise.h"
 
-enum { UP_FILE_BYTES = 512 };
+enum { UP_FILE_BYTES = 512, ENDING_MS = 500 };
 
 /* What happens when all are ready, in the foreground and detached. */
 struct up {
@@ -64,6 +66,22 @@ static int programs_dir(char *out, size_t size)
     return 0;
 }
 
+/* The lock of the one supervisor. One that was killed this moment still holds it until its process
+ * has ended, which is worth a short wait. */
+static int lock_take(struct cli *cli, const char *lock, int *ret_fd)
+{
+    struct running before;
+    int r = file_lock(lock, ret_fd);
+    if (r != -EBUSY || running_read(cli->home, "up", &before) < 0)
+        return r;
+    struct pollfd watch = { .fd = pidfd_open(before.pid, 0), .events = POLLIN };
+    if (watch.fd >= 0) {
+        (void)poll(&watch, 1, ENDING_MS); /* ended or not: the lock tells */
+        (void)close(watch.fd);            /* only watched */
+    }
+    return file_lock(lock, ret_fd);
+}
+
 static int run_here(struct up *up, int log_fd, struct complaint *why)
 {
     struct cli *cli = up->cli;
@@ -81,7 +99,7 @@ static int run_here(struct up *up, int log_fd, struct complaint *why)
         return -ENOMEM;
     int r = programs_dir(programs, sizeof(programs));
     if (r == 0)
-        r = file_lock(lock, &lock_fd);
+        r = lock_take(cli, lock, &lock_fd);
     if (r == -EBUSY)
         return complain(why, r, _("'zhengban down' stops it"), _("this home runs already"));
     if (r < 0)

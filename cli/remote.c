@@ -15,6 +15,7 @@
 enum {
     REMOTE_TIMEOUT_MS = 15 * 1000,
     REMOTE_CONNECT_MS = 4 * 1000, /* a notifier that runs is reached in far less */
+    REMOTE_AGAIN_MS = 200,
     REMOTE_TAG = 1,
 };
 
@@ -173,12 +174,23 @@ static int exchange(struct line *line, const Zb__Command *message, int timeout_m
 {
     int64_t now_ms = clock_mono_ms();
     int64_t end_ms = now_ms + timeout_ms, connect_ms = now_ms + REMOTE_CONNECT_MS;
+    int64_t send_ms = INT64_MAX; /* when to send (again) */
+    unsigned sent = 0;
     bool was_up = false;
     for (;;) {
         now_ms = clock_mono_ms();
         int64_t left_ms = (was_up || end_ms < connect_ms ? end_ms : connect_ms) - now_ms;
         if (left_ms <= 0)
             return unreachable(line, why);
+        if (send_ms <= now_ms) {
+            int failed = bus_client_send(line->client, FRAME_COMMAND, &message->base, message->tag);
+            if (failed < 0 && failed != -ENOTCONN && failed != -EAGAIN && failed != -ENOBUFS)
+                return failed;
+            send_ms = INT64_MAX;
+            sent++;
+        }
+        if (send_ms != INT64_MAX && send_ms - now_ms < left_ms)
+            left_ms = send_ms - now_ms;
         enum bus_link_event event;
         struct bus_message in;
         int r = bus_client_receive(line->client, arena, now_ms, &event, &in);
@@ -192,14 +204,19 @@ static int exchange(struct line *line, const Zb__Command *message, int timeout_m
             return r;
         if (event == BUS_LINK_UP) {
             was_up = true;
-            r = bus_client_send(line->client, FRAME_COMMAND, &message->base, message->tag);
-            if (r < 0 && r != -ENOTCONN && r != -EAGAIN)
-                return r;
+            send_ms = now_ms;
         } else if (event == BUS_LINK_DOWN && is_not_admitted(bus_client_fault(line->client))) {
             return complain(why, -EACCES, "", "%s", bus_client_fault(line->client));
         } else if (event == BUS_LINK_MESSAGE && in.type == FRAME_COMMAND_RESULT) {
             *ret_result = (const Zb__CommandResult *)in.message;
             return 0;
+        } else if (event == BUS_LINK_MESSAGE && in.type == FRAME_BUSY) {
+            send_ms = now_ms + ((const Zb__Busy *)in.message)->retry_ms;
+        } else if (event == BUS_LINK_MESSAGE && in.type == FRAME_REFUSED && sent > 1 &&
+                   ((const Zb__Refused *)in.message)->reason == REFUSAL_BAD_STATE) {
+            /* Our own clock.advance, which the notifier took up again after a restart, is still
+             * under way: its answer comes when the clock is there. */
+            send_ms = now_ms + REMOTE_AGAIN_MS;
         } else if (event == BUS_LINK_MESSAGE && in.type == FRAME_REFUSED) {
             return complain(why, -EACCES, "", _("the ledger refused it: %s"),
                             ((const Zb__Refused *)in.message)->text);

@@ -106,6 +106,30 @@ int shelved_open(struct cli *cli, const char *path, struct shelved *shelved)
                : cli_complain(cli, r, &why);
 }
 
+static int name_line(void *ctx, const struct catalogue_product *product)
+{
+    struct buf *names = ctx;
+    buf_printf(names, "%s\t%s\t%s\n", product->id, product->name == NULL ? "" : product->name,
+               product->name_zh == NULL ? "" : product->name_zh);
+    return buf_error(names);
+}
+
+/* DIGEST.names beside the package: what notices call the products. */
+static int names_write(struct cli *cli, struct bytes package, const char *dir, const char *hex,
+                       struct complaint *why)
+{
+    struct shelved shelved = { 0 };
+    CLEANUP(buf_done) struct buf names = BUF_INIT(PACKAGE_BYTES);
+    const char *path = arena_printf(cli->arena, "%s/%s.names", dir, hex);
+    int r = path == NULL ? -ENOMEM : open_package(cli, package, &shelved, why);
+    if (r == 0)
+        r = catalogue_each(shelved.catalogue, name_line, &names);
+    if (r == 0)
+        r = file_write_atomic(path, buf_bytes(&names), 0644);
+    shelved_close(&shelved);
+    return r;
+}
+
 int shelf_activate(struct cli *cli, struct bytes package, uint64_t products,
                    struct remote_command **ret_command, struct complaint *why)
 {
@@ -120,6 +144,8 @@ int shelf_activate(struct cli *cli, struct bytes package, uint64_t products,
     r = path == NULL ? -ENOMEM : file_make_dirs(dir, 0700);
     if (r == 0)
         r = file_write_atomic(path, package, 0644);
+    if (r == 0)
+        r = names_write(cli, package, dir, hex, why);
     if (r < 0)
         return r;
     struct remote_command *command = remote_command(cli, "catalogue.activate");

@@ -13,6 +13,7 @@
 #include "ledger/deadline.h"
 #include "ledger/rowset.h"
 #include "notifier/config.h"
+#include "notifier/context.h"
 #include "proto/blob.h"
 #include "proto/facts.h"
 
@@ -20,21 +21,17 @@ enum { ENTRY_ARENA_BYTES = 64 * 1024 * 1024, PAGE_MS = 200 };
 
 /* ---- computers and what stood on them ---- */
 
-/* A computer's host name, or its number where the name was erased or never given. */
+/* A computer as people know it, or its number where its facts were erased. */
 static const char *host_of(struct cli *cli, uint64_t number)
 {
-    Zb__EndpointRecord *endpoint;
-    Zb__PrivateRecord *private;
-    struct facts facts;
-    char line[BOUND_FIELD_BYTES];
-    if (READ_GET(cli, TABLE_ENDPOINT, key_u64(number), &endpoint) == 0 && endpoint->facts.len > 0 &&
-        READ_GET(cli, TABLE_PRIVATE, key_id(blob_bytes(endpoint->facts)), &private) == 0 &&
-        facts_decode(blob_bytes(private->value), cli->arena, &facts, NULL) == 0 &&
-        facts.fields.value[FACTS_HOST].size > 0) {
-        (void)text_printable(facts.fields.value[FACTS_HOST], line, sizeof(line)); /* cut is fine */
-        return arena_strdup(cli->arena, bytes_str(line));
-    }
-    return arena_printf(cli->arena, _("computer %" PRIu64), number);
+    CLEANUP(page_abortp) struct page *page = NULL;
+    const char *name = NULL;
+    char line[BOUND_FACTS_BYTES];
+    if (cli->book == NULL || book_read(cli->book, &page) < 0 ||
+        context_computer(page_view(page), number, cli->arena, &name) < 0)
+        return arena_printf(cli->arena, _("computer %" PRIu64), number);
+    (void)text_printable(bytes_str(name), line, sizeof(line)); /* cut is fine */
+    return arena_strdup(cli->arena, bytes_str(line));
 }
 
 /* The rows that show the product on a computer now; none when it is gone. */

@@ -52,6 +52,10 @@ field() { # NAME: of the last command's one JSON line
     python3 -c 'import json, sys; print(json.loads(sys.stdin.readline())[sys.argv[1]])' "$1" <"$top/out"
 }
 
+pid_of() { # INSTANCE
+    python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["pid"])' "$home/run/$1.json"
+}
+
 wait_settled() { # until every spool is empty; each look asks the daemons' own stores
     python3 - "$bin/zhengban" "$home" <<'PYTHON'
 import json, subprocess, sys, time
@@ -191,13 +195,24 @@ expect 0 notice print 1 && says '.'
 
 # ---- a second scan and a lost daemon
 
-kill -9 "$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["pid"])' "$home/run/matcher-1.json")"
+kill -9 "$(pid_of matcher-1)"
 expect 0 import "$top/good.csv" --json
 wait_settled || fault "reports do not settle after a matcher was killed"
 expect 0 audit count --json
 [ "$(field spooled)" = "$(($(field applied) + $(field refused) + $(field superseded) + $(field pending)))" ] ||
     fault "count: $(cat "$top/out")"
 [ "$(field duplicates)" = 0 ] || fault "duplicates: $(cat "$top/out")"
+
+# ---- a killed notifier in the middle of an advance, and a killed supervisor
+
+zb clock advance --to "2026-10-12 10:00" >"$top/advance" 2>&1 &
+advance=$!
+kill -9 "$(pid_of notifier)"
+wait "$advance" || fault "an advance does not survive the notifier: $(cat "$top/advance")"
+expect 0 clock show --json
+[ "$(field now)" = "2026-10-12 10:00:00+08:00" ] || fault "the clock stands at $(field now)"
+kill -9 "$(pid_of up)"
+expect 0 up --detach
 
 # ---- audit
 
