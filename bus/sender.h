@@ -90,9 +90,4 @@ struct sender_totals {
 };
 struct sender_totals sender_totals(const struct sender *sender);
 
-/* sender_settles - whether an outcome is final: the event leaves the spool (APPLIED) or goes to its
- * dead letters (REFUSED for what the collector itself signed). Other refusals speak of the key, or of
- * what a matcher may have altered: the event stays. The ledger's once_settles says the same. */
-bool sender_settles(Zb__OutcomeKind outcome, Zb__RefusalReason reason);
-
 #endif

@@ -41,26 +41,6 @@ static bool is_mine(const struct sender *s, ProtobufCBinaryData producer)
 
 /* ---- outcomes -------------------------------------------------------------------------------- */
 
-bool sender_settles(Zb__OutcomeKind outcome, Zb__RefusalReason reason)
-{
-    if (outcome == OUTCOME_APPLIED)
-        return true;
-    if (outcome != OUTCOME_REFUSED)
-        return false;
-    switch (reason) {
-    case REFUSAL_OUTSIDE_SUBTREE:
-    case REFUSAL_UNKNOWN_UNIT:
-    case REFUSAL_SIMULATED:
-    case REFUSAL_INVALID:
-    case REFUSAL_TOO_LARGE:
-    case REFUSAL_BAD_STATE:
-    case REFUSAL_NOT_FOUND:
-        return true;
-    default:
-        return false;
-    }
-}
-
 /* What the outcomes of one settlement come to. */
 struct verdict {
     struct settled_outcome *settled; /* for the spool: final ones and NEED_* */
@@ -142,7 +122,7 @@ static int outcome_weigh(struct step *at, const Zb__Outcome *outcome, struct ver
         verdict->stale += outcome->kind == OUTCOME_STALE;
         return 0;
     default:
-        if (sender_settles(outcome->kind, outcome->reason))
+        if (outcome_is_final(outcome->kind, outcome->reason))
             verdict->settled[verdict->count++] = settled;
         else if (outcome->kind == OUTCOME_REFUSED && refusal_stops(outcome->reason))
             verdict->stopped_by = outcome->reason;
@@ -158,7 +138,7 @@ static void verdict_note(struct sender *s, const struct verdict *verdict)
         if (settled->sequence < s->position.floor)
             continue; /* its slot may be another's by now */
         struct flight *flight = flight_of(s, settled->sequence);
-        if (sender_settles(settled->kind, settled->reason)) {
+        if (outcome_is_final(settled->kind, settled->reason)) {
             flight->state = FLIGHT_DONE;
         } else {
             flight->state = FLIGHT_DUE;
@@ -184,7 +164,7 @@ static int settlement_take(struct step *at, const Zb__Settlement *settlement, si
     }
     uint64_t finals = 0;
     for (size_t i = 0; i < verdict.count; i++)
-        finals += sender_settles(verdict.settled[i].kind, verdict.settled[i].reason);
+        finals += outcome_is_final(verdict.settled[i].kind, verdict.settled[i].reason);
     if (verdict.count > 0) {
         int r = s->spool.settle(s->spool.ctx, s->position.epoch, verdict.settled, verdict.count,
                                 at->now_ms);

@@ -3,7 +3,7 @@
  *
  * Who sent a batch whose signature does not hold is not known: it gets no outcomes, and nothing of
  * it is journalled. What a known sender may not do is answered, and settled only where the reason
- * lies in what it signed (once_settles). */
+ * lies in what it signed (outcome_is_final). */
 #include "ledger/rules.h"
 
 #include <errno.h>
@@ -111,7 +111,7 @@ static int answer_all(const struct ruling *at, const struct ledger_batch *batch,
         enum once_answer known = ONCE_DUPLICATE;
         Zb__OutcomeKind outcome = kind;
         Zb__RefusalReason why = reason;
-        if (once_settles(kind, reason)) {
+        if (outcome_is_final(kind, reason)) {
             int r = once_event(at->view, producer, header->epoch, event->sequence, digests[i],
                                at->arena, &known, &outcome, &why);
             if (r < 0)

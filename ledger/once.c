@@ -355,23 +355,3 @@ int once_quarantine(const struct ledger_view *view, struct id128 producer, struc
     *ret_producer = s.record;
     return 0;
 }
-
-bool once_settles(Zb__OutcomeKind outcome, Zb__RefusalReason reason)
-{
-    if (outcome == OUTCOME_APPLIED)
-        return true;
-    if (outcome != OUTCOME_REFUSED)
-        return false;
-    switch (reason) {
-    case REFUSAL_OUTSIDE_SUBTREE:
-    case REFUSAL_UNKNOWN_UNIT:
-    case REFUSAL_SIMULATED:
-    case REFUSAL_INVALID:
-    case REFUSAL_TOO_LARGE:
-    case REFUSAL_BAD_STATE:
-    case REFUSAL_NOT_FOUND:
-        return true;
-    default:
-        return false;
-    }
-}

@@ -31,7 +31,7 @@
  *
  * What the caller (batch.c) makes of an answer:
  *
- *     NEW            decide. An outcome for which once_settles() holds is put in `once`, in the
+ *     NEW            decide. An outcome for which outcome_is_final() holds is put in `once`, in the
  *                    same entry, with `highest` = max(highest, sequence); NEED_* stores nothing
  *     DUPLICATE      the outcome again; nothing is put
  *     STALE          OUTCOME_STALE, nothing is put
@@ -47,6 +47,7 @@
 #define LEDGER_ONCE_H
 
 #include "ledger/decide.h"
+#include "proto/stream.h"
 
 enum once_answer {
     ONCE_NEW,           /* decide it */
@@ -86,12 +87,5 @@ int once_resume(const struct ledger_view *view, const Zb__ResumeBody *body, stru
 /* once_quarantine - the producer's record with `quarantined` set, to be put; the arena's. */
 int once_quarantine(const struct ledger_view *view, struct id128 producer, struct arena *arena,
                     Zb__ProducerRecord **ret_producer);
-
-/* once_settles - whether an outcome is final: it is put in `once`, and the event leaves the
- * sender's spool. REFUSED is final only for reasons that follow from what the collector signed (its
- * unit, its clock, a row whose id is in the result digest). A reason that a matcher could have
- * caused by altering what is not signed, or that speaks of the key and not of the event, never is:
- * a matcher must not be able to make reports vanish. bus/sender.h sender_settles says the same. */
-bool once_settles(Zb__OutcomeKind outcome, Zb__RefusalReason reason);
 
 #endif

@@ -38,4 +38,10 @@ struct settled_outcome {
     size_t row_count;
 };
 
+/* outcome_is_final - whether an outcome settles its event: it is put in the ledger's `once`, and the
+ * event leaves the spool (APPLIED) or goes to its dead letters (REFUSED). Ledger and spool must agree
+ * on this list. A refusal for what a matcher may have altered on the way, or for the state of a key,
+ * is none of them: the event stays and comes again, so a lying matcher makes no report vanish. */
+bool outcome_is_final(Zb__OutcomeKind outcome, Zb__RefusalReason reason);
+
 #endif

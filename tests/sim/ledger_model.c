@@ -379,7 +379,7 @@ static void event_decide(struct ledger_model *model, struct id128 producer, uint
     }
     if (outcome->kind == OUTCOME_APPLIED)
         event_apply(model, producer, epoch, batch, event, last);
-    if (!once_settles(outcome->kind, outcome->reason))
+    if (!outcome_is_final(outcome->kind, outcome->reason))
         return;
     Zb__OnceRecord once = ZB__ONCE_RECORD__INIT;
     once.digest = field_of(digest_bytes(&digest));

@@ -197,7 +197,7 @@ static int seam_settle(void *ctx, uint64_t epoch, const struct settled_outcome *
     CLEANUP(arena_freep) struct arena *arena = must(arena_new(16 << 20));
     for (size_t i = 0; i < count; i++) {
         struct outgoing_event event;
-        leaves[i] = sender_settles(outcomes[i].kind, outcomes[i].reason) &&
+        leaves[i] = outcome_is_final(outcomes[i].kind, outcomes[i].reason) &&
                     spool_event(opened(spool), outcomes[i].sequence, false, arena, &event) == 0;
         scan_ms[i] = leaves[i] ? event.event.scan_ms : 0;
     }

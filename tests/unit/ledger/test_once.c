@@ -366,13 +366,13 @@ Test(once, passes_on_whatever_read_of_the_tables_fails)
 
 Test(once, never_settles_for_a_reason_that_a_matcher_can_cause)
 {
-    cr_assert(once_settles(OUTCOME_APPLIED, REFUSAL_NONE));
-    cr_assert(once_settles(OUTCOME_REFUSED, REFUSAL_OUTSIDE_SUBTREE));
-    cr_assert(not(once_settles(OUTCOME_REFUSED, REFUSAL_BAD_DIGEST)));
-    cr_assert(not(once_settles(OUTCOME_REFUSED, REFUSAL_BAD_SIGNATURE)));
-    cr_assert(not(once_settles(OUTCOME_REFUSED, REFUSAL_FORKED)));
-    cr_assert(not(once_settles(OUTCOME_REFUSED, REFUSAL_QUARANTINED)));
-    cr_assert(not(once_settles(OUTCOME_NEED_ROWS, REFUSAL_NONE)));
-    cr_assert(not(once_settles(OUTCOME_STALE, REFUSAL_NONE)));
-    cr_assert(not(once_settles(OUTCOME_LEDGER_BEHIND, REFUSAL_NONE)));
+    cr_assert(outcome_is_final(OUTCOME_APPLIED, REFUSAL_NONE));
+    cr_assert(outcome_is_final(OUTCOME_REFUSED, REFUSAL_OUTSIDE_SUBTREE));
+    cr_assert(not(outcome_is_final(OUTCOME_REFUSED, REFUSAL_BAD_DIGEST)));
+    cr_assert(not(outcome_is_final(OUTCOME_REFUSED, REFUSAL_BAD_SIGNATURE)));
+    cr_assert(not(outcome_is_final(OUTCOME_REFUSED, REFUSAL_FORKED)));
+    cr_assert(not(outcome_is_final(OUTCOME_REFUSED, REFUSAL_QUARANTINED)));
+    cr_assert(not(outcome_is_final(OUTCOME_NEED_ROWS, REFUSAL_NONE)));
+    cr_assert(not(outcome_is_final(OUTCOME_STALE, REFUSAL_NONE)));
+    cr_assert(not(outcome_is_final(OUTCOME_LEDGER_BEHIND, REFUSAL_NONE)));
 }
