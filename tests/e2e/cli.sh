@@ -120,7 +120,9 @@ cp "$top/config.yaml" "$home/config.yaml"
 expect 0 down && says 'nothing runs'
 expect 0 up --detach || exit 1
 expect 3 up --detach && says 'runs already'
-[ -f "$home/run/up.json" ] && [ -f "$home/run/notifier.json" ] || fault "no pids in run/"
+for file in up notifier matcher-1 matcher-2 office east; do
+    [ -f "$home/run/$file.json" ] || fault "no run/$file.json"
+done
 
 # ---- reports
 
@@ -234,6 +236,7 @@ expect 0 key list --json
 expect 0 key revoke "$handler" --reason "left the house"
 expect 2 --as handler case note "$id" --reason late
 expect 0 status && says 'journal'
+LANGUAGE=zh_CN zb status >"$top/out" && says 主目录
 
 # ---- the end, and again
 
