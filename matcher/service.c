@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "bus/config.h"
+#include "bus/refusals.h"
 #include "matcher/recognise.h"
 #include "proto/blob.h"
 #include "proto/tag.h"
@@ -19,8 +21,7 @@ enum {
     ROUTES = 16 * 1024,
     REGISTRY_EVERY_MS = 15 * 1000, /* design: pulled every 15 s */
     REGISTRY_OLD_MS = 60 * 1000,   /* older: nobody new is admitted */
-    REFUSALS_EVERY_MS = 60 * 1000,
-    CATALOGUE_EVERY_MS = 1000, /* a missing package is looked for again */
+    CATALOGUE_EVERY_MS = 1000,     /* a missing package is looked for again */
     LOG_EVERY_MS = 60 * 1000,
     IDLE_WAIT_MS = 500,
     BUSY_RETRY_MS = 200,
@@ -43,8 +44,8 @@ struct matcher {
     int64_t shelf_mono_ms;
     struct routes *routes;
     struct refusals *refusals;
-    int64_t refusals_since_ms;
-    int64_t refusals_mono_ms;
+    int64_t refusals_since_ms; /* by this computer's clock: the ledger's is not at hand */
+    struct clock *clock;
     uint64_t next_tag;   /* of frames that answer to nobody: pulls, totals */
     struct arena *arena; /* one turn */
     struct log_limit refusal_log, catalogue_log, upstream_log;
@@ -128,7 +129,7 @@ static void on_refused(void *ctx, Zb__RefusalReason reason, struct bytes key)
         hex_encode(key.data, key.size, hex);
     refusals_count(matcher->refusals, reason, key);
     log_limited(matcher->log, &matcher->refusal_log, clock_mono_ms(), LOG_LEVEL_WARNING,
-                "refused key %s: reason %d", hex, (int)reason);
+                "refused key %s: %s", hex, refusal_name(reason));
 }
 
 /* ---- towards collectors ---- */
@@ -176,17 +177,6 @@ static int judge_rows(struct matcher *matcher, const ProtobufCBinaryData *rows, 
     return 0;
 }
 
-/* Whether the units of a batch lie in the key's subtree, as far as this copy of the registry knows.
- * The ledger checks again against its own. */
-static bool units_covered(const struct matcher *matcher, const Zb__BatchHeader *header)
-{
-    const Zb__RegistryKey *key = registry_by_id(matcher->registry, blob_bytes(header->producer));
-    for (size_t i = 0; key != NULL && i < header->n_events; i++)
-        if (!registry_covers(matcher->registry, key->unit, header->events[i]->unit))
-            return false;
-    return key != NULL;
-}
-
 static bool all_unchanged(const Zb__BatchHeader *header)
 {
     for (size_t i = 0; i < header->n_events; i++)
@@ -210,11 +200,8 @@ static int forward_batch(struct matcher *matcher, const struct bus_message *in, 
                "the batch is signed by a key other than the link's");
         return 0;
     }
-    if (!units_covered(matcher, header)) {
-        refuse(matcher, in, batch->tag, REFUSAL_OUTSIDE_SUBTREE,
-               "a unit of the batch is outside the subtree of the key");
-        return 0;
-    }
+    /* Units are the ledger's to check: its refusal is signed and settles the report. Ours would keep
+     * it, and all that travel with it, in the spool for ever. */
     Zb__Forward forward = ZB__FORWARD__INIT;
     if (!all_unchanged(header)) {
         r = judge_rows(matcher, batch->rows, batch->n_rows, &forward.verdicts, &forward.n_verdicts);
@@ -417,6 +404,14 @@ static int take_judge(struct matcher *matcher, const Zb__Judge *judge)
     return 0;
 }
 
+/* A key that was revoked must not stay until the next pull, when the ledger's heartbeat tells of a
+ * newer registry already. */
+static void follow_registry(struct matcher *matcher, const Zb__Pong *pong)
+{
+    if (matcher->registry != NULL && pong->registry_version > registry_version(matcher->registry))
+        matcher->pulled_mono_ms = 0;
+}
+
 /* An answer of the ledger goes to whoever waits for it, under the tag it gave. */
 static void route_back(struct matcher *matcher, const struct bus_message *in)
 {
@@ -462,7 +457,10 @@ static int take_from_ledger(struct matcher *matcher, int64_t mono_ms, size_t *re
             case FRAME_REFUSED:
                 route_back(matcher, &in);
                 break;
-            default: /* PONG for totals and verdicts */
+            case FRAME_PONG:
+                follow_registry(matcher, (const Zb__Pong *)in.message);
+                break;
+            default:
                 break;
             }
         }
@@ -485,22 +483,22 @@ static void pull_registry(struct matcher *matcher, int64_t mono_ms)
         matcher->pulled_mono_ms = mono_ms;
 }
 
-static int report_refusals(struct matcher *matcher, int64_t mono_ms)
+static void report_refusals(struct matcher *matcher, int64_t mono_ms)
 {
-    if (!matcher->up || mono_ms - matcher->refusals_mono_ms < REFUSALS_EVERY_MS)
-        return 0;
+    if (!matcher->up || !refusals_due(matcher->refusals, mono_ms))
+        return;
     struct arena_mark mark = arena_mark(matcher->arena);
     const Zb__Refusals *report =
         refusals_report(matcher->refusals, matcher->refusals_since_ms, matcher->arena);
     if (report != NULL) {
         Zb__Refusals message = *report;
         message.tag = matcher->next_tag++;
-        if (bus_client_send(matcher->upstream, FRAME_REFUSALS, &message.base, message.tag) == 0)
-            refusals_clear(matcher->refusals);
+        if (bus_client_send(matcher->upstream, FRAME_REFUSALS, &message.base, message.tag) == 0) {
+            refusals_clear(matcher->refusals, mono_ms);
+            matcher->refusals_since_ms = clock_now_ms(matcher->clock);
+        }
     }
-    matcher->refusals_mono_ms = mono_ms;
     arena_rewind(matcher->arena, mark);
-    return 0;
 }
 
 /* ---- daemon ---- */
@@ -518,6 +516,7 @@ void matcher_stop(struct daemon *daemon, void *state)
     shelf_free(matcher->shelf);
     routes_free(matcher->routes);
     refusals_free(matcher->refusals);
+    clock_free(matcher->clock);
     arena_free(matcher->arena);
     identity_wipe(&matcher->identity);
     free(matcher);
@@ -584,7 +583,8 @@ int matcher_start(struct daemon *daemon, void **ret_state, struct complaint *why
     matcher->catalogue_log = (struct log_limit)LOG_LIMIT_INIT(LOG_EVERY_MS);
     matcher->upstream_log = (struct log_limit)LOG_LIMIT_INIT(LOG_EVERY_MS);
     matcher->arena = arena_new(TURN_ARENA_BYTES);
-    int r = matcher->arena == NULL ? -ENOMEM : seal_start();
+    matcher->clock = clock_new_real();
+    int r = matcher->arena == NULL || matcher->clock == NULL ? -ENOMEM : seal_start();
     if (r == 0)
         r = keys_load(matcher, why);
     if (r == 0)
@@ -593,6 +593,8 @@ int matcher_start(struct daemon *daemon, void **ret_state, struct complaint *why
         r = routes_new(ROUTES, &matcher->routes);
     if (r == 0)
         r = refusals_new(&matcher->refusals);
+    if (r == 0)
+        matcher->refusals_since_ms = clock_now_ms(matcher->clock);
     if (r == 0)
         r = links_start(matcher, why);
     if (r < 0) {
@@ -614,10 +616,9 @@ int matcher_run(struct daemon *daemon, void *state)
             r = take_from_collectors(matcher, mono_ms, &taken);
         if (r == 0)
             r = follow_catalogue(matcher, mono_ms);
-        if (r == 0)
-            r = report_refusals(matcher, mono_ms);
         if (r < 0)
             return log_errno(matcher->log, r, "serving");
+        report_refusals(matcher, mono_ms);
         pull_registry(matcher, mono_ms);
         struct pollfd fd = { .fd = daemon_signal_fd(daemon), .events = POLLIN };
         r = bus_wait(matcher->bus, &fd, 1, taken > 0 ? 0 : IDLE_WAIT_MS);

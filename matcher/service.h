@@ -60,18 +60,4 @@ bool routes_take(struct routes *routes, uint64_t tag, struct route *ret_route);
 
 size_t routes_count(const struct routes *routes);
 
-/* ---- refusals.c: what was refused in this minute ---- */
-
-struct refusals;
-
-int refusals_new(struct refusals **ret_refusals);
-void refusals_free(struct refusals *refusals);
-void refusals_count(struct refusals *refusals, Zb__RefusalReason reason, struct bytes key);
-
-/* refusals_report - the message for the ledger, from the arena; NULL when there is nothing to say.
- * refusals_clear - it has been sent. */
-const Zb__Refusals *refusals_report(const struct refusals *refusals, int64_t since_ms,
-                                    struct arena *arena);
-void refusals_clear(struct refusals *refusals);
-
 #endif

@@ -1,11 +1,17 @@
-/* refusals.c - totals by reason with the first few keys; told to the ledger each minute. */
+/* refusals.c - totals by reason with the first few keys. */
+#include "bus/refusals.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "matcher/service.h"
+enum {
+    REASONS = REFUSAL_NO_CREDIT + 1,
+    KEY_BYTES_MAX = 32,
+    TOLD_EVERY_MS = 60 * 1000, /* design: each minute */
+};
 
-enum { REASONS = REFUSAL_NO_CREDIT + 1, KEY_BYTES_MAX = 32 };
+static const char REASON_PREFIX[] = "REFUSAL_";
 
 struct total {
     uint64_t count;
@@ -18,7 +24,17 @@ struct total {
 
 struct refusals {
     struct total total[REASONS];
+    bool any;        /* something was counted since it was told ... */
+    bool told;       /* ... which it was ... */
+    int64_t told_ms; /* ... at this monotonic time */
 };
+
+const char *refusal_name(Zb__RefusalReason reason)
+{
+    const ProtobufCEnumValue *value =
+        protobuf_c_enum_descriptor_get_value(&zb__refusal_reason__descriptor, (int)reason);
+    return value == NULL ? "?" : value->name + sizeof(REASON_PREFIX) - 1;
+}
 
 int refusals_new(struct refusals **ret_refusals)
 {
@@ -37,6 +53,7 @@ void refusals_count(struct refusals *refusals, Zb__RefusalReason reason, struct 
         return;
     struct total *total = &refusals->total[reason];
     total->count++;
+    refusals->any = true;
     if (key.size > KEY_BYTES_MAX || key.size == 0 || total->keys == BOUND_REFUSAL_KEYS)
         return;
     for (size_t i = 0; i < total->keys; i++)
@@ -82,7 +99,13 @@ const Zb__Refusals *refusals_report(const struct refusals *refusals, int64_t sin
     return report->n_totals == 0 ? NULL : report;
 }
 
-void refusals_clear(struct refusals *refusals)
+bool refusals_due(const struct refusals *refusals, int64_t mono_ms)
 {
-    memset(refusals, 0, sizeof(*refusals));
+    return refusals != NULL && refusals->any &&
+           (!refusals->told || mono_ms - refusals->told_ms >= TOLD_EVERY_MS);
+}
+
+void refusals_clear(struct refusals *refusals, int64_t mono_ms)
+{
+    *refusals = (struct refusals){ .told = true, .told_ms = mono_ms };
 }

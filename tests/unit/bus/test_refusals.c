@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
-#include "matcher/service.h"
+#include "bus/refusals.h"
 #include "proto/frame.h"
 
 enum { ARENA_BYTES = 65536 };
@@ -101,7 +101,7 @@ Test(refusals, begin_anew_when_they_were_told)
 {
     struct fixture f = begin();
     count_one(&f, REFUSAL_FORKED, 1);
-    refusals_clear(f.refusals);
+    refusals_clear(f.refusals, 1);
     cr_assert(refusals_report(f.refusals, 0, f.arena) == NULL);
     count_one(&f, REFUSAL_FORKED, 2);
     const Zb__Refusals *report = refusals_report(f.refusals, 0, f.arena);
@@ -109,6 +109,28 @@ Test(refusals, begin_anew_when_they_were_told)
     cr_assert(eq(u64, report->totals[0]->count, 1));
     cr_assert(eq(int, report->totals[0]->keys[0].data[0], 2));
     end(&f);
+}
+
+Test(refusals, are_told_at_once_after_a_quiet_minute_and_then_once_a_minute)
+{
+    enum { MINUTE_MS = 60 * 1000, BEGIN_MS = 5 };
+    struct fixture f = begin();
+    cr_assert(not(refusals_due(f.refusals, BEGIN_MS)), "there is nothing to tell");
+    count_one(&f, REFUSAL_FORKED, 1);
+    cr_assert(refusals_due(f.refusals, BEGIN_MS));
+    cr_assert(not(refusals_due(NULL, BEGIN_MS)));
+    refusals_clear(f.refusals, BEGIN_MS);
+    cr_assert(not(refusals_due(f.refusals, BEGIN_MS)));
+    count_one(&f, REFUSAL_FORKED, 2);
+    cr_assert(not(refusals_due(f.refusals, BEGIN_MS + MINUTE_MS - 1)));
+    cr_assert(refusals_due(f.refusals, BEGIN_MS + MINUTE_MS));
+    end(&f);
+}
+
+Test(refusals, are_called_by_what_they_are)
+{
+    cr_assert(eq(str, (char *)refusal_name(REFUSAL_OUTSIDE_SUBTREE), "OUTSIDE_SUBTREE"));
+    cr_assert(eq(str, (char *)refusal_name((Zb__RefusalReason)100000), "?"));
 }
 
 /* Every reason there is, each with every key it can hold: the largest report. */
