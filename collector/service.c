@@ -51,7 +51,7 @@ struct collector {
     bool stopped;              /* the ledger takes nothing from this key */
     struct ledger_clock clock; /* as last read ... */
     int64_t clock_mono_ms;     /* ... at this time */
-    struct log_limit alarm_log, link_log, scan_log, problem_log;
+    struct log_limit alarm_log, link_log, admit_log, scan_log, problem_log;
 };
 
 /* ---- the spool as the sender sees it ---- */
@@ -231,6 +231,16 @@ static int step(struct collector *collector, const struct sender_event *event, b
     return 0;
 }
 
+/* A key that is no longer admitted first sees its connection end, then the door shut: the second is
+ * what the operator must read, and it must not drown in the first one's minute. */
+static void log_down(struct collector *collector, size_t link)
+{
+    const char *fault = bus_client_fault(collector->links[link]);
+    bool shut_out = strstr(fault, "does not admit") != NULL; /* the link layer has only words */
+    log_limited(collector->log, shut_out ? &collector->admit_log : &collector->link_log,
+                clock_mono_ms(), LOG_LEVEL_WARNING, "link %zu is down: %s", link, fault);
+}
+
 static int take_link(struct collector *collector, size_t link, bool *ret_more)
 {
     for (size_t i = 0; i < STEPS_PER_TURN; i++) {
@@ -249,8 +259,7 @@ static int take_link(struct collector *collector, size_t link, bool *ret_more)
             event.credit_bytes = bus_client_credit(collector->links[link]);
         } else if (what == BUS_LINK_DOWN) {
             event.kind = SENDER_LINK_DOWN;
-            log_limited(collector->log, &collector->link_log, clock_mono_ms(), LOG_LEVEL_WARNING,
-                        "link %zu is down: %s", link, bus_client_fault(collector->links[link]));
+            log_down(collector, link);
         } else {
             event.kind = SENDER_FRAME;
             event.type = in.type;
@@ -411,6 +420,7 @@ int collector_start(struct daemon *daemon, void **ret_state, struct complaint *w
     collector->watch_fd = -1;
     collector->alarm_log = (struct log_limit)LOG_LIMIT_INIT(LOG_EVERY_MS);
     collector->link_log = (struct log_limit)LOG_LIMIT_INIT(LOG_EVERY_MS);
+    collector->admit_log = (struct log_limit)LOG_LIMIT_INIT(LOG_EVERY_MS);
     collector->scan_log = (struct log_limit)LOG_LIMIT_INIT(LOG_EVERY_MS);
     collector->problem_log = (struct log_limit)LOG_LIMIT_INIT(LOG_EVERY_MS);
     collector->item = collector_item(daemon_config(daemon), daemon_instance(daemon));
