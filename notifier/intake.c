@@ -74,7 +74,7 @@ static void take_verdicts(struct service *service, struct item *item)
 {
     const Zb__Verdicts *verdicts = (const Zb__Verdicts *)item->in.message;
     item->tag = verdicts->tag;
-    judge_answered(service->judge, item->in.peer, verdicts->tag);
+    judge_answered(service->judge, item->in.peer, verdicts, clock_mono_ms());
     item->inputs[0] = (struct ledger_input){
         .kind = INPUT_VERDICTS,
         .verdicts = { .matcher = item->in.key,
@@ -143,6 +143,7 @@ static void take_feed_pull(struct service *service, const struct bus_message *in
     const Zb__RegistryKey *key =
         registry_by_id(service->registry, bytes_of(in->key.b, sizeof(in->key.b)));
     if (key == NULL || key->unit[0] != '\0') {
+        service_refused(service, REFUSAL_NO_RIGHT, bytes_of(in->key.b, sizeof(in->key.b)));
         Zb__Refused refused = ZB__REFUSED__INIT;
         refused.tag = pull->tag;
         refused.reason = REFUSAL_NO_RIGHT;
@@ -166,7 +167,8 @@ static bool take(struct service *service, struct item *item)
     service->totals.frames++;
     switch (in->type) {
     case FRAME_HELLO:
-        judge_hello(service->judge, in->peer, in->key, (const Zb__Hello *)in->message);
+        judge_hello(service->judge, service->server, in->peer, in->key,
+                    (const Zb__Hello *)in->message);
         return false;
     case FRAME_REGISTRY_PULL:
         take_registry_pull(service, in);
@@ -217,7 +219,7 @@ static void send_refused(struct service *service, const struct item *item, Zb__R
     refused.tag = item->tag;
     refused.reason = reason;
     refused.text = (char *)(uintptr_t)(text == NULL ? "" : text);
-    service->totals.refused++;
+    service_refused(service, reason, bytes_of(item->in.key.b, sizeof(item->in.key.b)));
     (void)bus_server_send(service->server, item->in.peer, FRAME_REFUSED, &refused.base, item->tag);
 }
 
@@ -245,6 +247,11 @@ static void send_settled(struct service *service, const struct item *item, const
     settlement.outcomes = reply->outcomes;
     settlement.n_outcomes = reply->outcome_count;
     settlement.settled_ms = clock_now_ms(service->clock);
+    /* The batch's signature holds, or there were no outcomes: it is the producer that was refused. */
+    for (size_t i = 0; i < reply->outcome_count; i++)
+        if (reply->outcomes[i]->kind == OUTCOME_REFUSED)
+            service_refused(service, reply->outcomes[i]->reason,
+                            blob_bytes(batch->header->producer));
     Zb__ProducerRecord *producer;
     if (LEDGER_GET(page_view(page), TABLE_PRODUCER, key_id(blob_bytes(batch->header->producer)),
                    service->work, &producer) == 0) {
@@ -275,6 +282,8 @@ static void send_resumed(struct service *service, const struct item *item)
         send_refused(service, item, item->replies[0].refused, "this key cannot resume here");
         return;
     }
+    if (resumed->refused != REFUSAL_NONE)
+        service_refused(service, resumed->refused, blob_bytes(resumed->producer));
     struct buf body = BUF_INIT(BOUND_EXPANDED_BYTES);
     if (message_pack(&resumed->base, &body) == 0) {
         struct seal_signature signature =
@@ -316,6 +325,8 @@ static void send_command_result(struct service *service, const struct item *item
         send_refused(service, item, REFUSAL_BAD_STATE, "the clock is already moving");
         return;
     }
+    if (result->refused != REFUSAL_NONE)
+        service_refused(service, result->refused, bytes_of(item->in.key.b, sizeof(item->in.key.b)));
     intake_answer_command(service, item->in.peer, item->tag, result);
 }
 
@@ -336,9 +347,15 @@ static void answer(struct service *service, const struct item *item, const struc
         send_command_result(service, item);
         break;
     case FRAME_REFUSALS:
-        (void)bus_server_release(service->server, item->in.peer, item->tag);
+        if (item->replies[0].refused != REFUSAL_NONE)
+            send_refused(service, item, item->replies[0].refused, "these totals are not taken");
+        else
+            (void)bus_server_release(service->server, item->in.peer, item->tag);
         break;
     default: /* VERDICTS answer a JUDGE: nothing is owed for them */
+        if (item->replies[0].refused != REFUSAL_NONE)
+            service_refused(service, item->replies[0].refused,
+                            bytes_of(item->in.key.b, sizeof(item->in.key.b)));
         break;
     }
 }

@@ -10,6 +10,7 @@
 #include "ledger/key.h"
 #include "notifier/service.h"
 #include "proto/blob.h"
+#include "proto/row.h"
 
 enum {
     JUDGE_PEERS = 64,             /* matchers known at once; more are simply not asked */
@@ -17,6 +18,7 @@ enum {
     JUDGE_SCAN = 8192,            /* rows of `todo` looked at per pump */
     JUDGE_TIMEOUT_MS = 10000,     /* an unanswered JUDGE is forgotten, and its rows asked again */
     JUDGE_EVERY_MS = 50,          /* between two looks at `todo` */
+    JUDGE_REST_MS = 2000,         /* a matcher that said nothing of use is not asked for so long */
     JUDGE_ROW_BYTES = 1024 * 1024 /* canonical bytes of one JUDGE */
 };
 
@@ -24,10 +26,14 @@ struct judge_peer {
     struct bus_peer peer;
     struct id128 key;
     bool takes_judge;
+    bool lives; /* while looking who does */
     struct digest catalogues[BOUND_CATALOGUES];
     size_t catalogue_count;
     uint64_t tag; /* of the JUDGE under way, 0: none */
     int64_t asked_mono_ms;
+    int64_t rest_mono_ms;           /* not asked before this */
+    struct id128 asked[JUDGE_ROWS]; /* the rows of the JUDGE under way, in its order */
+    size_t asked_count;
 };
 
 struct judge {
@@ -71,8 +77,28 @@ static void peer_forget(struct judge *judge, struct judge_peer *peer)
     *peer = judge->peers[--judge->count];
 }
 
-void judge_hello(struct judge *judge, struct bus_peer peer, struct id128 key,
-                 const Zb__Hello *hello)
+/* Marks who is still there. */
+static void peer_lives(void *ctx, struct bus_peer peer, struct id128 key)
+{
+    (void)key;
+    struct judge_peer *p = peer_find(ctx, peer);
+    if (p != NULL)
+        p->lives = true;
+}
+
+/* Lines that ended leave nothing behind but their place here, which a new one may need. */
+static void peers_forget_gone(struct judge *judge, struct bus_server *server)
+{
+    for (size_t i = 0; i < judge->count; i++)
+        judge->peers[i].lives = false;
+    bus_server_peers(server, ROLE_MATCHER, peer_lives, judge);
+    for (size_t i = judge->count; i > 0; i--)
+        if (!judge->peers[i - 1].lives)
+            peer_forget(judge, &judge->peers[i - 1]);
+}
+
+void judge_hello(struct judge *judge, struct bus_server *server, struct bus_peer peer,
+                 struct id128 key, const Zb__Hello *hello)
 {
     struct judge_peer *p = peer_find(judge, peer);
     if (hello->role != ROLE_MATCHER || !hello->takes_judge) {
@@ -81,6 +107,8 @@ void judge_hello(struct judge *judge, struct bus_peer peer, struct id128 key,
         return;
     }
     if (p == NULL) {
+        if (judge->count == JUDGE_PEERS)
+            peers_forget_gone(judge, server);
         if (judge->count == JUDGE_PEERS)
             return;
         p = &judge->peers[judge->count++];
@@ -94,12 +122,35 @@ void judge_hello(struct judge *judge, struct bus_peer peer, struct id128 key,
             p->catalogue_count++;
 }
 
-void judge_answered(struct judge *judge, struct bus_peer peer, uint64_t tag)
+/* How many of the rows that were asked are answered: in their order, some perhaps left out. */
+static size_t answered_rows(const struct judge_peer *peer, const Zb__Verdicts *verdicts)
+{
+    size_t count = 0, at = 0;
+    for (size_t i = 0; i < verdicts->n_verdicts && at < peer->asked_count; i++) {
+        struct bytes row = blob_bytes(verdicts->verdicts[i]->row);
+        size_t next = at;
+        while (next < peer->asked_count &&
+               !bytes_eq(row, bytes_of(peer->asked[next].b, sizeof(peer->asked[next].b))))
+            next++;
+        if (next < peer->asked_count) {
+            at = next + 1;
+            count++;
+        }
+    }
+    return count;
+}
+
+void judge_answered(struct judge *judge, struct bus_peer peer, const Zb__Verdicts *verdicts,
+                    int64_t mono_ms)
 {
     struct judge_peer *p = peer_find(judge, peer);
-    if (p != NULL && p->tag == tag)
-        p->tag = 0;
-    judge->next_mono_ms = 0; /* there may be more to ask at once */
+    if (p == NULL || p->tag == 0 || p->tag != verdicts->tag)
+        return;
+    p->tag = 0;
+    if (answered_rows(p, verdicts) == p->asked_count)
+        judge->next_mono_ms = 0; /* there may be more to ask at once */
+    else
+        p->rest_mono_ms = mono_ms + JUDGE_REST_MS; /* the others are asked first */
 }
 
 static bool judges_by(const struct judge_peer *peer, struct digest catalogue)
@@ -147,6 +198,7 @@ static int question_add(struct service *service, const struct ledger_view *view,
         r = LEDGER_GET(view, TABLE_ROW, key_u64(row), service->work, &content);
         if (r < 0)
             return r;
+        q->peer->asked[q->count] = row_id(blob_bytes(content->canonical));
         q->rows[q->count++] = content->canonical;
         q->bytes += content->canonical.len;
         return 0;
@@ -193,6 +245,7 @@ static int questions_send(struct service *service, struct digest catalogue,
         int r = bus_server_send(service->server, q->peer->peer, FRAME_JUDGE, &message.base, 0);
         if (r == 0) {
             q->peer->tag = message.tag;
+            q->peer->asked_count = q->count;
             q->peer->asked_mono_ms = mono_ms;
         } else {
             /* It has gone, or is full: others may be asked, and it says HELLO again. */
@@ -219,9 +272,11 @@ int judge_pump(struct service *service, int64_t mono_ms)
     struct arena_mark mark = arena_mark(service->work);
     for (size_t i = 0; i < judge->count; i++) {
         struct judge_peer *p = &judge->peers[i];
-        if (p->tag != 0 && mono_ms - p->asked_mono_ms > JUDGE_TIMEOUT_MS)
+        if (p->tag != 0 && mono_ms - p->asked_mono_ms > JUDGE_TIMEOUT_MS) {
             p->tag = 0;
-        if (p->tag != 0 || !judges_by(p, catalogue))
+            p->rest_mono_ms = mono_ms + JUDGE_REST_MS;
+        }
+        if (p->tag != 0 || mono_ms < p->rest_mono_ms || !judges_by(p, catalogue))
             continue;
         ProtobufCBinaryData *rows = arena_calloc(service->work, JUDGE_ROWS, sizeof(*rows));
         if (rows == NULL)

@@ -28,7 +28,15 @@ struct delivery {
     struct channel *channel;
 };
 
+/* What a channel said and the ledger could not write down yet: a full disk must not turn a notice
+ * that has left into one in doubt, nor one that has not into one that is forgotten. */
+struct held {
+    struct channel *channel; /* NULL: nothing is held */
+    struct channel_event event;
+};
+
 struct outbox {
+    struct held held;
     struct channel *smtp; /* NULL: no mail server is configured */
     struct channel *file;
     struct delivery under_way[OUTBOX_MAX];
@@ -306,25 +314,31 @@ static int delivery_commit(struct service *service, struct channel *channel, uin
     return r;
 }
 
+/* It counts as under way until the ledger knows: a simulated clock waits for it. */
+static int delivery_ended(struct service *service, const struct channel_event *event,
+                          Zb__NoticeState state, const char *text)
+{
+    int r = notice_decide(service, event->notice, state, event->temporary, text);
+    if (r == 0)
+        delivery_forget(service->outbox, event->notice);
+    return r;
+}
+
 static int delivery_event(struct service *service, struct channel *channel,
                           const struct channel_event *event)
 {
-    struct outbox *outbox = service->outbox;
     switch (event->kind) {
     case CHANNEL_READY:
         return delivery_commit(service, channel, event->notice);
     case CHANNEL_SENT:
-        delivery_forget(outbox, event->notice);
-        return notice_decide(service, event->notice, NOTICE_SENT, false, NULL);
+        return delivery_ended(service, event, NOTICE_SENT, NULL);
     case CHANNEL_FAILED:
-        delivery_forget(outbox, event->notice);
-        return notice_decide(service, event->notice, NOTICE_FAILED, event->temporary, event->text);
+        return delivery_ended(service, event, NOTICE_FAILED, event->text);
     case CHANNEL_IN_DOUBT:
-        delivery_forget(outbox, event->notice);
         log_line(service->log, LOG_LEVEL_WARNING,
                  "notice %" PRIu64 " is in doubt: %s; see 'zhengban notice list'", event->notice,
                  event->text);
-        return notice_decide(service, event->notice, NOTICE_IN_DOUBT, false, event->text);
+        return delivery_ended(service, event, NOTICE_IN_DOUBT, event->text);
     case CHANNEL_NONE:
         break;
     }
@@ -341,9 +355,23 @@ static int channel_pump(struct service *service, struct channel *channel, int64_
         if (event.kind == CHANNEL_NONE)
             return 0;
         int r = delivery_event(service, channel, &event);
-        if (r < 0)
+        if (r < 0) {
+            service->outbox->held = (struct held){ .channel = channel, .event = event };
             return r;
+        }
     }
+}
+
+/* What was held back is carried out before anything else happens. */
+static int held_pump(struct service *service)
+{
+    struct held *held = &service->outbox->held;
+    if (held->channel == NULL)
+        return 0;
+    int r = delivery_event(service, held->channel, &held->event);
+    if (r == 0)
+        held->channel = NULL;
+    return r;
 }
 
 /* Ids of notices that are due now, oldest first. */
@@ -378,7 +406,9 @@ static int due_list(struct service *service, int64_t now_ms, uint64_t *out, size
 int outbox_pump(struct service *service, int64_t mono_ms)
 {
     struct outbox *outbox = service->outbox;
-    int r = channel_pump(service, outbox->smtp, mono_ms);
+    int r = held_pump(service);
+    if (r == 0)
+        r = channel_pump(service, outbox->smtp, mono_ms);
     if (r == 0)
         r = channel_pump(service, outbox->file, mono_ms);
     if (r < 0 || outbox->count >= outbox->at_once)

@@ -20,8 +20,9 @@ enum {
     WORK_ARENA_BYTES = 512 * 1024 * 1024,   /* what a group decides */
     FDS_MAX = 64,
     IDLE_WAIT_MS = 500,         /* longest wait: status, registry age and todo are looked at */
-    REGISTRY_FRESH_MS = 5000,   /* a pulled registry was signed within this time */
     REFUSAL_LOG_MS = 60 * 1000, /* a refused peer is logged once a minute */
+    DECIDE_LOG_MS = 60 * 1000,  /* so is a store that takes nothing: the log may share its disk */
+    REST_MS = 1000,             /* after which it is tried again */
     STATUS_EVERY_MS = 1000,
     STATUS_BYTES = 1024,
 };
@@ -35,12 +36,23 @@ struct sitting {
     int64_t now_ms;
 };
 
+/* Nothing was written. Senders are told BUSY and keep what they have; what the ledger does by itself
+ * waits, or it would try without end. */
+static int sitting_failed(struct service *service, int r, const char *what)
+{
+    int64_t mono_ms = clock_mono_ms();
+    service->rest_mono_ms = mono_ms + REST_MS;
+    log_limited(service->log, &service->decide_log, mono_ms, LOG_LEVEL_ERROR, "%s: %s", what,
+                strerror(-r));
+    return r;
+}
+
 static int sitting_open(struct service *service, struct sitting *sitting)
 {
     *sitting = (struct sitting){ .now_ms = clock_now_ms(service->clock) };
     int r = book_write(service->book, &sitting->page);
     if (r < 0)
-        return log_errno(service->log, r, "beginning a transaction");
+        return sitting_failed(service, r, "beginning a transaction");
     arena_rewind(service->work, (struct arena_mark){ 0 });
     sitting->run =
         ledger_run_new(&service->rules, page_writer(sitting->page), page_journal(sitting->page),
@@ -59,7 +71,7 @@ static int sitting_close(struct service *service, struct sitting *sitting, int r
     if (r == 0)
         r = ledger_run_finish(sitting->run, sitting->now_ms, &head);
     if (r < 0)
-        return log_errno(service->log, r, "deciding; nothing of it was applied");
+        return sitting_failed(service, r, "deciding; nothing of it was applied");
     if (head.index == book_head(service->book).index)
         return 0; /* nothing new: duplicates, or questions */
     r = page_commit(TAKE_PTR(page), head);
@@ -70,7 +82,7 @@ static int sitting_close(struct service *service, struct sitting *sitting, int r
                          "verify' before starting again");
     }
     if (r < 0)
-        return log_errno(service->log, r, "committing; nothing was settled");
+        return sitting_failed(service, r, "committing; nothing was settled");
     service->totals.commits++;
     return service_refresh(service);
 }
@@ -153,7 +165,9 @@ int service_refresh(struct service *service)
     if (r < 0)
         return r;
     uint64_t version;
+    struct arena_mark mark = arena_mark(service->frames);
     r = ledger_registry_version(page_view(page), service->frames, &version);
+    arena_rewind(service->frames, mark);
     if (r < 0 || (service->registry != NULL && version == service->registry_version))
         return r;
     r = registry_renew(service, page_view(page));
@@ -202,15 +216,20 @@ static Zb__RefusalReason still_admitted(void *ctx, struct id128 id, Zb__Role *re
     return key_refusal(key);
 }
 
-static void on_refused(void *ctx, Zb__RefusalReason reason, struct bytes key)
+void service_refused(struct service *service, Zb__RefusalReason reason, struct bytes key)
 {
-    struct service *service = ctx;
     char hex[HEX256_SIZE] = "?";
     if (key.size <= sizeof(struct digest))
         hex_encode(key.data, key.size, hex);
     service->totals.refused++;
+    refusals_count(service->refusals, reason, key);
     log_limited(service->log, &service->refusal_log, clock_mono_ms(), LOG_LEVEL_WARNING,
-                "refused key %s: reason %d", hex, (int)reason);
+                "refused key %s: %s", hex, refusal_name(reason));
+}
+
+static void on_refused(void *ctx, Zb__RefusalReason reason, struct bytes key)
+{
+    service_refused(ctx, reason, key);
 }
 
 /* ---- start and stop ---- */
@@ -238,7 +257,10 @@ static int book_start(struct service *service, struct complaint *why)
     service->rules.ledger_key = service->identity.sign_public;
     service->rules.ledger_id = service->identity.id;
     service->rules.salt_seed = book_salt_seed(service->book);
-    return clock_restore(service, why);
+    r = clock_restore(service, why);
+    if (r == 0)
+        service->refusals_since_ms = clock_now_ms(service->clock);
+    return r;
 }
 
 static int bus_start(struct service *service, struct complaint *why)
@@ -278,6 +300,7 @@ void notifier_stop(struct daemon *daemon, void *state)
     bus_server_close(service->server);
     bus_free(service->bus);
     registry_free(service->registry);
+    refusals_free(service->refusals);
     book_close(service->book);
     clock_free(service->clock);
     arena_free(service->work);
@@ -295,12 +318,15 @@ int notifier_start(struct daemon *daemon, void **ret_state, struct complaint *wh
     service->daemon = daemon;
     service->log = daemon_log(daemon);
     service->refusal_log = (struct log_limit)LOG_LIMIT_INIT(REFUSAL_LOG_MS);
+    service->decide_log = (struct log_limit)LOG_LIMIT_INIT(DECIDE_LOG_MS);
     service->commit_frames = (size_t)config_int(daemon_config(daemon), "notifier.commit_frames");
     service->frames = arena_new(FRAMES_ARENA_BYTES);
     service->work = arena_new(WORK_ARENA_BYTES);
     int r = service->frames == NULL || service->work == NULL ? -ENOMEM : seal_start();
     if (r == 0)
         r = book_start(service, why);
+    if (r == 0)
+        r = refusals_new(&service->refusals);
     if (r == 0)
         r = bus_start(service, why);
     if (r == 0)
@@ -347,6 +373,8 @@ static int wait_ms_of(struct service *service, bool busy)
     if (busy)
         return 0;
     int wait_ms = IDLE_WAIT_MS;
+    if (clock_mono_ms() < service->rest_mono_ms)
+        return wait_ms; /* what is due is not looked at before */
     int due_ms = clockwork_wait_ms(service);
     int out_ms = outbox_timeout_ms(service->outbox);
     if (due_ms >= 0 && due_ms < wait_ms)
@@ -356,6 +384,26 @@ static int wait_ms_of(struct service *service, bool busy)
     return wait_ms;
 }
 
+/* What the ledger does by itself. A failure was logged, and all of it waits a little. */
+static int own_work(struct service *service, int64_t mono_ms, bool *busy)
+{
+    if (mono_ms < service->rest_mono_ms)
+        return 0;
+    int r = outbox_pump(service, mono_ms);
+    if (r == 0)
+        r = upkeep_refusals(service, mono_ms, false);
+    if (r == 0)
+        r = upkeep_pump(service, mono_ms, busy);
+    if (r == 0)
+        r = clockwork_pump(service, *busy);
+    if (r < 0) {
+        *busy = false;
+        if (mono_ms >= service->rest_mono_ms)
+            service->rest_mono_ms = mono_ms + REST_MS; /* it failed without a decision */
+    }
+    return r;
+}
+
 static int turn(struct service *service)
 {
     int taken = intake_drain(service);
@@ -363,17 +411,11 @@ static int turn(struct service *service)
         return taken;
     int64_t mono_ms = clock_mono_ms();
     bool busy = taken > 0;
-    int r = outbox_pump(service, mono_ms);
-    if (r == 0 && !busy)
-        r = upkeep_pump(service, &busy);
-    if (r == 0)
-        r = clockwork_pump(service, busy);
-    if (r == 0)
-        r = judge_pump(service, mono_ms);
-    if (r == 0)
-        r = status_write(service, mono_ms);
+    int r = own_work(service, mono_ms, &busy);
     if (r < 0 && service->failed)
         return r;
+    (void)judge_pump(service, mono_ms);   /* reads only: asks again in a moment */
+    (void)status_write(service, mono_ms); /* a full disk: the next second's will do */
 
     struct pollfd fds[FDS_MAX];
     fds[0] = (struct pollfd){ .fd = daemon_signal_fd(service->daemon), .events = POLLIN };
@@ -400,5 +442,7 @@ int notifier_run(struct daemon *daemon, void *state)
         return log_errno(service->log, r, "publishing readiness");
     while (r == 0 && !daemon_stopping(daemon))
         r = turn(service);
+    if (r == 0)
+        (void)upkeep_refusals(service, clock_mono_ms(), true); /* logged; only counts are lost */
     return r;
 }

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/daemon.h"
 #include "bus/link.h"
+#include "bus/refusals.h"
 #include "bus/registry.h"
 #include "notifier/book.h"
 #include "notifier/channel.h"
@@ -50,8 +51,12 @@ struct service {
     struct judge *judge;
     struct advance advance;
     struct service_totals totals;
-    struct log_limit refusal_log;
+    struct refusals *refusals; /* since they were last journalled ... */
+    int64_t refusals_since_ms; /* ... at this ledger time */
+    struct log_limit refusal_log, decide_log;
     int64_t status_mono_ms; /* when the status file was last written */
+    int64_t rest_mono_ms;   /* the store took nothing: nothing of our own is decided before this */
+    int64_t upkeep_mono_ms; /* when the last step of going over everything was made */
     int32_t recount_day;    /* civil day of the last daily recount; 0 since the start none */
     size_t commit_frames;
     bool failed; /* the store can no longer be trusted: stop */
@@ -72,6 +77,10 @@ int service_decide_due(struct service *service, size_t most, size_t *ret_fired);
 /* service_refresh - after a commit: a new registry if the tables' version moved. */
 int service_refresh(struct service *service);
 
+/* service_refused - counts a refusal, and logs it, once a minute. `key`: who was refused, as the link
+ * or a signature that holds tells; empty when nobody knows. */
+void service_refused(struct service *service, Zb__RefusalReason reason, struct bytes key);
+
 /* ---- intake.c ---- */
 
 /* intake_drain - takes what has arrived, decides it in one group, answers. Returns frames taken. */
@@ -85,9 +94,12 @@ void intake_answer_command(struct service *service, struct bus_peer peer, uint64
 
 int judge_new(struct judge **ret_judge);
 void judge_free(struct judge *judge);
-void judge_hello(struct judge *judge, struct bus_peer peer, struct id128 key,
-                 const Zb__Hello *hello);
-void judge_answered(struct judge *judge, struct bus_peer peer, uint64_t tag);
+void judge_hello(struct judge *judge, struct bus_server *server, struct bus_peer peer,
+                 struct id128 key, const Zb__Hello *hello);
+/* judge_answered - what a matcher said to a JUDGE. One that says nothing of use rests a while, so that
+ * neither a broken nor a lying one keeps the rows from the others. */
+void judge_answered(struct judge *judge, struct bus_peer peer, const Zb__Verdicts *verdicts,
+                    int64_t mono_ms);
 /* judge_pump - sends JUDGE for rows in `todo` to matchers that have not said what they think. */
 int judge_pump(struct service *service, int64_t mono_ms);
 
@@ -108,7 +120,11 @@ int outbox_quiet(struct service *service, int64_t now_ms, bool *ret_quiet);
 
 /* upkeep_pump - what the ledger goes over when nobody wants anything of it: the daily recount and
  * what a new catalogue leaves to count, one small transaction a call. *ret_busy: there is more. */
-int upkeep_pump(struct service *service, bool *ret_busy);
+int upkeep_pump(struct service *service, int64_t mono_ms, bool *ret_busy);
+
+/* upkeep_refusals - journals what this process refused: at once after a quiet minute, then once a
+ * minute. `ending`: what is left, whenever the last entry was. */
+int upkeep_refusals(struct service *service, int64_t mono_ms, bool ending);
 
 /* ---- clockwork.c ---- */
 
