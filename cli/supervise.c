@@ -23,11 +23,13 @@ enum {
     READY_ARENA_BYTES = 128 * 1024,
     BACKOFF_FIRST_MS = 100,
     BACKOFF_MOST_MS = 30 * 1000,
-    STEADY_MS = 60 * 1000,     /* who ran so long begins again with the first back-off */
-    START_MOST_MS = 60 * 1000, /* to the readiness of all */
-    START_TRIES = 6,           /* of a daemon that ends by itself before all are ready: a lock or
+    BACKOFF_WORKED_MS = 4 * 1000, /* the most for one that was ready: who is killed again and
+                                     again is still back at work within 5 s */
+    STEADY_MS = 60 * 1000,        /* who ran so long begins again with the first back-off */
+    START_MOST_MS = 60 * 1000,    /* to the readiness of all */
+    START_TRIES = 6,              /* of a daemon that ends by itself before all are ready: a lock or
                                    a port of the process before it may take a moment to be free */
-    STOP_MOST_MS = 20 * 1000,  /* then SIGKILL */
+    STOP_MOST_MS = 20 * 1000,     /* then SIGKILL */
     LOG_TAIL_BYTES = 4096,
     LOG_TAIL_LINES = 3,
     EXIT_INVALID = 2, /* daemon_exit: arguments or configuration */
@@ -249,6 +251,7 @@ static int child_ended(struct supervisor *supervisor, struct child *child, int s
     struct log *log = supervisor->options->log;
     int64_t mono_ms = clock_mono_ms();
     bool steady = mono_ms - child->started_mono_ms > STEADY_MS;
+    int most_ms = child->ready ? BACKOFF_WORKED_MS : BACKOFF_MOST_MS;
     const char *name = child->instance->name;
     child->pid = 0;
     child->ready = false;
@@ -258,8 +261,8 @@ static int child_ended(struct supervisor *supervisor, struct child *child, int s
     }
     child->failures++;
     child->backoff_ms = steady || child->backoff_ms == 0 ? BACKOFF_FIRST_MS : child->backoff_ms * 2;
-    if (child->backoff_ms > BACKOFF_MOST_MS)
-        child->backoff_ms = BACKOFF_MOST_MS;
+    if (child->backoff_ms > most_ms)
+        child->backoff_ms = most_ms;
     child->restart_mono_ms = mono_ms + child->backoff_ms;
     if (WIFSIGNALED(status))
         log_line(log, LOG_LEVEL_WARNING, "%s was killed by signal %d; starts again in %d ms", name,
