@@ -22,7 +22,7 @@
 #include <poll.h>
 
 #include "base/arena.h"
-#include "bus/key.h"
+#include "bus/registry.h"
 #include "proto/frame.h"
 
 struct bus;
@@ -126,6 +126,10 @@ int bus_server_release(struct bus_server *server, struct bus_peer peer, uint64_t
 
 /* bus_server_drop - ends all connections of a key (revoked, quarantined). */
 void bus_server_drop(struct bus_server *server, struct id128 key);
+
+/* bus_server_follow - a new registry: keys that are no longer active are dropped, and later WELCOME
+ * and PONG frames name it and its catalogue. */
+void bus_server_follow(struct bus_server *server, const struct registry *registry);
 
 /* bus_server_peers - calls fn for each live peer of a role that has said HELLO. fn may send. */
 void bus_server_peers(struct bus_server *server, Zb__Role role,

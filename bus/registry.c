@@ -301,3 +301,37 @@ bool registry_covers(const struct registry *registry, const char *root, const ch
         at = registry->units[at].parent;
     return top != NO_UNIT && at == top;
 }
+
+/* ---- admission ------------------------------------------------------------------------------- */
+
+static Zb__RefusalReason key_refusal(const Zb__RegistryKey *key, unsigned roles)
+{
+    if (key == NULL)
+        return REFUSAL_UNKNOWN_KEY;
+    if (key->state == KEY_REVOKED)
+        return REFUSAL_REVOKED_KEY;
+    if (key->state == KEY_QUARANTINED)
+        return REFUSAL_QUARANTINED;
+    return (roles & ROLE_BIT(key->role)) != 0 ? REFUSAL_NONE : REFUSAL_WRONG_ROLE;
+}
+
+Zb__RefusalReason registry_admit(const struct registry *registry, unsigned roles,
+                                 struct bytes link_public, struct id128 *ret_id, Zb__Role *ret_role)
+{
+    const Zb__RegistryKey *key = registry_by_link(registry, link_public);
+    Zb__RefusalReason reason = key_refusal(key, roles);
+    if (reason == REFUSAL_NONE) {
+        (void)id128_of(blob(key->id), ret_id); /* sizes were checked when it was opened */
+        *ret_role = key->role;
+    }
+    return reason;
+}
+
+Zb__RefusalReason registry_check(const struct registry *registry, unsigned roles, struct id128 id,
+                                 Zb__Role *ret_role)
+{
+    const Zb__RegistryKey *key = registry_by_id(registry, bytes_of(id.b, sizeof(id.b)));
+    if (key != NULL)
+        *ret_role = key->role;
+    return key_refusal(key, roles);
+}

@@ -39,4 +39,16 @@ const Zb__RegistryKey *registry_by_id(const struct registry *registry, struct by
 /* registry_covers - whether `unit` is `root` or below it. Unknown units are below nothing. */
 bool registry_covers(const struct registry *registry, const char *root, const char *unit);
 
+/* A set of roles, for what a server admits. */
+#define ROLE_BIT(role) (1u << (unsigned)(role))
+
+/* registry_admit - may the key with that link key connect, in one of the roles? Fills its id and
+ * role and returns REFUSAL_NONE, or returns why not.
+ * registry_check - the same of a key id that was admitted earlier, with its role by now. */
+Zb__RefusalReason registry_admit(const struct registry *registry, unsigned roles,
+                                 struct bytes link_public, struct id128 *ret_id,
+                                 Zb__Role *ret_role);
+Zb__RefusalReason registry_check(const struct registry *registry, unsigned roles, struct id128 id,
+                                 Zb__Role *ret_role);
+
 #endif

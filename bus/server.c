@@ -638,3 +638,15 @@ int bus_server_receive(struct bus_server *server, struct arena *arena, int64_t m
     }
     return -EAGAIN;
 }
+
+void bus_server_follow(struct bus_server *server, const struct registry *registry)
+{
+    const Zb__RegistryBody *body = registry_message(registry);
+    for (size_t i = 0; i < body->n_keys; i++) {
+        struct id128 id;
+        if (body->keys[i]->state != KEY_ACTIVE &&
+            id128_of(bytes_of(body->keys[i]->id.data, body->keys[i]->id.len), &id))
+            bus_server_drop(server, id);
+    }
+    bus_server_welcome(server, registry_version(registry), registry_active_catalogue(registry));
+}

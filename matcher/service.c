@@ -85,17 +85,6 @@ const struct config_table matcher_config = {
 
 /* ---- admission, from the registry ---- */
 
-static Zb__RefusalReason key_refusal(const Zb__RegistryKey *key)
-{
-    if (key == NULL)
-        return REFUSAL_UNKNOWN_KEY;
-    if (key->state == KEY_REVOKED)
-        return REFUSAL_REVOKED_KEY;
-    if (key->state == KEY_QUARANTINED)
-        return REFUSAL_QUARANTINED;
-    return key->role == ROLE_COLLECTOR ? REFUSAL_NONE : REFUSAL_WRONG_ROLE;
-}
-
 static Zb__RefusalReason admit(void *ctx, struct bytes link_public, struct id128 *ret_id,
                                Zb__Role *ret_role)
 {
@@ -103,22 +92,14 @@ static Zb__RefusalReason admit(void *ctx, struct bytes link_public, struct id128
     /* A copy this old may lack a revocation: those already known stay, nobody new comes in. */
     if (clock_mono_ms() - matcher->registry_mono_ms > REGISTRY_OLD_MS)
         return REFUSAL_UNKNOWN_KEY;
-    const Zb__RegistryKey *key = registry_by_link(matcher->registry, link_public);
-    Zb__RefusalReason reason = key_refusal(key);
-    if (reason == REFUSAL_NONE) {
-        (void)id128_of(blob_bytes(key->id), ret_id); /* the registry checks sizes */
-        *ret_role = key->role;
-    }
-    return reason;
+    return registry_admit(matcher->registry, ROLE_BIT(ROLE_COLLECTOR), link_public, ret_id,
+                          ret_role);
 }
 
 static Zb__RefusalReason still_admitted(void *ctx, struct id128 id, Zb__Role *ret_role)
 {
     const struct matcher *matcher = ctx;
-    const Zb__RegistryKey *key = registry_by_id(matcher->registry, bytes_of(id.b, sizeof(id.b)));
-    if (key != NULL)
-        *ret_role = key->role;
-    return key_refusal(key);
+    return registry_check(matcher->registry, ROLE_BIT(ROLE_COLLECTOR), id, ret_role);
 }
 
 static void on_refused(void *ctx, Zb__RefusalReason reason, struct bytes key)
@@ -321,16 +302,6 @@ static int follow_catalogue(struct matcher *matcher, int64_t mono_ms)
     return say_hello(matcher);
 }
 
-static void drop_gone_keys(struct matcher *matcher)
-{
-    const Zb__RegistryBody *body = registry_message(matcher->registry);
-    for (size_t i = 0; matcher->server != NULL && i < body->n_keys; i++) {
-        struct id128 id;
-        if (body->keys[i]->state != KEY_ACTIVE && id128_of(blob_bytes(body->keys[i]->id), &id))
-            bus_server_drop(matcher->server, id);
-    }
-}
-
 static int serve_collectors(struct matcher *matcher)
 {
     struct bus_server_options options = {
@@ -380,9 +351,7 @@ static int take_registry(struct matcher *matcher, const Zb__Registry *message, i
         r = serve_collectors(matcher);
     if (r < 0)
         return r;
-    drop_gone_keys(matcher);
-    bus_server_welcome(matcher->server, registry_version(registry),
-                       registry_active_catalogue(registry));
+    bus_server_follow(matcher->server, registry);
     return 0;
 }
 

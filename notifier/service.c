@@ -131,16 +131,6 @@ int service_decide_due(struct service *service, size_t most, size_t *ret_fired)
 
 /* ---- registry and admission ---- */
 
-static void drop_gone_keys(struct service *service)
-{
-    const Zb__RegistryBody *body = registry_message(service->registry);
-    for (size_t i = 0; i < body->n_keys; i++) {
-        struct id128 id;
-        if (body->keys[i]->state != KEY_ACTIVE && id128_of(blob_bytes(body->keys[i]->id), &id))
-            bus_server_drop(service->server, id);
-    }
-}
-
 /* Signs the registry of the tables anew. */
 static int registry_renew(struct service *service, const struct ledger_view *view)
 {
@@ -174,46 +164,25 @@ int service_refresh(struct service *service)
     if (r < 0)
         return r;
     service->registry_version = version;
-    if (service->server != NULL) {
-        drop_gone_keys(service);
-        bus_server_welcome(service->server, registry_version(service->registry),
-                           registry_active_catalogue(service->registry));
-    }
+    if (service->server != NULL)
+        bus_server_follow(service->server, service->registry);
     return 0;
 }
 
-static Zb__RefusalReason key_refusal(const Zb__RegistryKey *key)
-{
-    if (key == NULL)
-        return REFUSAL_UNKNOWN_KEY;
-    if (key->state == KEY_REVOKED)
-        return REFUSAL_REVOKED_KEY;
-    if (key->state == KEY_QUARANTINED)
-        return REFUSAL_QUARANTINED;
-    return key->role == ROLE_MATCHER || key->role == ROLE_OFFICIAL ? REFUSAL_NONE
-                                                                   : REFUSAL_WRONG_ROLE;
-}
+/* Whom the ledger talks to. Collectors come through matchers. */
+static const unsigned ADMITTED = ROLE_BIT(ROLE_MATCHER) | ROLE_BIT(ROLE_OFFICIAL);
 
 static Zb__RefusalReason admit(void *ctx, struct bytes link_public, struct id128 *ret_id,
                                Zb__Role *ret_role)
 {
     const struct service *service = ctx;
-    const Zb__RegistryKey *key = registry_by_link(service->registry, link_public);
-    Zb__RefusalReason reason = key_refusal(key);
-    if (reason == REFUSAL_NONE) {
-        (void)id128_of(blob_bytes(key->id), ret_id); /* the registry checks sizes */
-        *ret_role = key->role;
-    }
-    return reason;
+    return registry_admit(service->registry, ADMITTED, link_public, ret_id, ret_role);
 }
 
 static Zb__RefusalReason still_admitted(void *ctx, struct id128 id, Zb__Role *ret_role)
 {
     const struct service *service = ctx;
-    const Zb__RegistryKey *key = registry_by_id(service->registry, bytes_of(id.b, sizeof(id.b)));
-    if (key != NULL)
-        *ret_role = key->role;
-    return key_refusal(key);
+    return registry_check(service->registry, ADMITTED, id, ret_role);
 }
 
 void service_refused(struct service *service, Zb__RefusalReason reason, struct bytes key)
@@ -284,8 +253,7 @@ static int bus_start(struct service *service, struct complaint *why)
     r = bus_listen(service->bus, &options, &service->server, why);
     if (r < 0)
         return r;
-    bus_server_welcome(service->server, registry_version(service->registry),
-                       registry_active_catalogue(service->registry));
+    bus_server_follow(service->server, service->registry);
     return 0;
 }
 
