@@ -499,12 +499,14 @@ def comparable(dump, in_doubt):
     sequences of reports, since an import may have been given twice (`seen` is their record); ids of
     mails, since two collectors' reports may have settled in the other order. While a notice is in
     doubt it is not served, and the ladder of its case waits until a person has settled it: of the
-    cases `in_doubt` only their being there is compared, and the alarm about them is left out."""
+    cases `in_doubt` only their being there is compared, and alarms that say so are left out."""
     lines = []
     for line in dump.splitlines():
         item = json.loads(line)
         table, case = item["table"], case_of(item)
-        if table in ("command", "seen") or table == "alarm" and item["kind"] == "in_doubt":
+        if table in ("command", "seen"):
+            continue
+        if in_doubt and table == "alarm" and item["kind"] in ("in_doubt", "unserved"):
             continue
         if case in in_doubt:
             if table != "case":
@@ -622,12 +624,16 @@ class Campaign:
             kills = min(STORY_KILLS, self.given.rounds - number * STORY_KILLS)
             return self.tell_story(number, plan_of(self.given.seed, number, kills, self.steps))
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-            for result in pool.map(one, todo):
-                progress.add(result)
-                say(result)
+            try:
+                for result in pool.map(one, todo):
+                    progress.add(result)
+                    say(result)
+            except BaseException:  # Ctrl-C: what is under way comes to its end, the rest waits
+                pool.shutdown(cancel_futures=True)
+                raise
 
 
-def summary(given, progress, minutes):
+def summary(given, progress):
     stories = [progress.stories[i] for i in sorted(progress.stories)]
     kills = collections.Counter()
     for story in stories:
@@ -637,7 +643,7 @@ def summary(given, progress, minutes):
         faults.append(f"{sum(kills.values())} kills, not {given.rounds}")
     return {"campaign": "sigkill", "commit": lib_campaign.commit(), "seed": given.seed,
             "rounds": given.rounds, "held": not faults, "sabotage": given.sabotage,
-            "minutes": minutes, "stories": len(stories), "kills": dict(sorted(kills.items())),
+            "minutes": round(sum(s["seconds"] for s in stories) / AT_ONCE / 60, 1), "stories": len(stories), "kills": dict(sorted(kills.items())),
             "notices": sum(s["notices"] for s in stories),
             "in_doubt": sum(s["in_doubt"] for s in stories),
             "back_s": max(s.get("back_s", 0) for s in stories),
@@ -669,7 +675,6 @@ def main():
             f"back within {result.get('back_s', '?')} s: {'; '.join(result['faults']) or 'held'}")
     say(f"sigkill: {given.rounds} kills, seed {given.seed}"
         f"{', with the ledger swapped for an older copy (control)' if given.sabotage else ''}")
-    begun = time.monotonic()
     progress = lib_campaign.Progress("sigkill", given)
     base = tempfile.mkdtemp(prefix="zhengban-sigkill-")
     try:
@@ -678,8 +683,11 @@ def main():
         say(f"sigkill: {broken}")
         shutil.rmtree(base)
         return lib_campaign.INVALID
-    minutes = round((time.monotonic() - begun) / 60, 1)
-    result = summary(given, progress, minutes)
+    except KeyboardInterrupt:
+        say("sigkill: broken off; the same command goes on from here")
+        shutil.rmtree(base)
+        return lib_campaign.INVALID
+    result = summary(given, progress)
     progress.done()
     if result["held"] or given.sabotage:
         shutil.rmtree(base)
@@ -694,7 +702,7 @@ def main():
     else:
         say(f"sigkill: {result['rounds']} kills {result['kills']}, {result['notices']} notices, "
             f"{result['in_doubt']} in doubt, back within {result['back_s']} s, all settled within "
-            f"{result['settle_s']} s, {minutes} min: "
+            f"{result['settle_s']} s, {result['minutes']} min: "
             + ("every invariant held" if result["held"] else "NOT held:"))
         for fault in result["faults"]:
             say("  " + fault)
