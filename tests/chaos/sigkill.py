@@ -643,7 +643,8 @@ def summary(given, progress):
         faults.append(f"{sum(kills.values())} kills, not {given.rounds}")
     return {"campaign": "sigkill", "commit": lib_campaign.commit(), "seed": given.seed,
             "rounds": given.rounds, "held": not faults, "sabotage": given.sabotage,
-            "minutes": round(sum(s["seconds"] for s in stories) / AT_ONCE / 60, 1), "stories": len(stories), "kills": dict(sorted(kills.items())),
+            "minutes": round(sum(s["seconds"] for s in stories) / AT_ONCE / 60, 1),
+            "stories": len(stories), "kills": dict(sorted(kills.items())),
             "notices": sum(s["notices"] for s in stories),
             "in_doubt": sum(s["in_doubt"] for s in stories),
             "back_s": max(s.get("back_s", 0) for s in stories),
