@@ -65,6 +65,14 @@ bool routes_take(struct routes *routes, uint64_t tag, struct route *ret_route)
     return true;
 }
 
+bool routes_take_any(struct routes *routes, struct route *ret_route)
+{
+    for (size_t i = 0; routes->count > 0 && i < routes->cap; i++)
+        if (routes->at[i].tag != 0)
+            return routes_take(routes, routes->at[i].tag, ret_route);
+    return false;
+}
+
 size_t routes_count(const struct routes *routes)
 {
     return routes->count;

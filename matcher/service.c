@@ -17,6 +17,7 @@
 
 enum {
     FRAMES_PER_TURN = 64,
+    TURN_MS = 100, /* judging large reports must not make peers think that nobody is here */
     TURN_ARENA_BYTES = 128 * 1024 * 1024,
     ROUTES = 16 * 1024,
     REGISTRY_EVERY_MS = 15 * 1000, /* design: pulled every 15 s */
@@ -251,6 +252,8 @@ static int take_from_collectors(struct matcher *matcher, int64_t mono_ms, size_t
         arena_rewind(matcher->arena, mark);
         if (r < 0)
             return r;
+        if (clock_mono_ms() - mono_ms > TURN_MS)
+            break; /* answers of the ledger wait, and heartbeats */
     }
     return 0;
 }
@@ -393,6 +396,15 @@ static void route_back(struct matcher *matcher, const struct bus_message *in)
     (void)bus_server_send(matcher->server, route.peer, in->type, message, route.peer_tag);
 }
 
+/* Whatever was on its way when the line broke: if an answer ever was, it is lost. Who waits sends
+ * again at once rather than after his whole patience; a repeat counts once. */
+static void return_all(struct matcher *matcher)
+{
+    struct route route;
+    while (matcher->server != NULL && routes_take_any(matcher->routes, &route))
+        busy(matcher, route.peer, route.peer_tag);
+}
+
 static int take_from_ledger(struct matcher *matcher, int64_t mono_ms, size_t *ret_taken)
 {
     for (size_t i = 0; i < FRAMES_PER_TURN; i++) {
@@ -410,6 +422,7 @@ static int take_from_ledger(struct matcher *matcher, int64_t mono_ms, size_t *re
             matcher->pulled_mono_ms = 0;
         } else if (event == BUS_LINK_DOWN) {
             matcher->up = false;
+            return_all(matcher);
             log_limited(matcher->log, &matcher->upstream_log, mono_ms, LOG_LEVEL_WARNING,
                         "no line to the ledger: %s", bus_client_fault(matcher->upstream));
         } else if (event == BUS_LINK_MESSAGE) {

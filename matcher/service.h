@@ -58,6 +58,9 @@ uint64_t routes_add(struct routes *routes, struct bus_peer peer, uint64_t peer_t
 /* routes_take - the route of an answer, removed; false when nobody waits for it any more. */
 bool routes_take(struct routes *routes, uint64_t tag, struct route *ret_route);
 
+/* routes_take_any - some route, removed; false when there is none. */
+bool routes_take_any(struct routes *routes, struct route *ret_route);
+
 size_t routes_count(const struct routes *routes);
 
 #endif

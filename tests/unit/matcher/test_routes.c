@@ -50,6 +50,21 @@ Test(routes, lead_each_answer_back_once)
     cr_assert(eq(sz, routes_count(routes), 0));
 }
 
+Test(routes, are_all_taken_when_the_line_breaks)
+{
+    CLEANUP(routes_freep) struct routes *routes = make();
+    struct route route = { 0 };
+    cr_assert(not(routes_take_any(routes, &route)), "there is none");
+    uint64_t a = add(routes, 100, 0), b = add(routes, 200, 0);
+    uint64_t sum = 0;
+    while (routes_take_any(routes, &route))
+        sum += route.peer_tag;
+    cr_assert(eq(u64, sum, 300));
+    cr_assert(eq(sz, routes_count(routes), 0));
+    leads_nowhere(routes, a);
+    leads_nowhere(routes, b);
+}
+
 Test(routes, know_no_tag_that_was_never_given)
 {
     CLEANUP(routes_freep) struct routes *routes = make();
