@@ -26,9 +26,10 @@ FAST = "\nbus:\n  heartbeat_ms: 200\n  silence_ms: 6000\n  reconnect_ms: 50\n"
 
 
 class World:
-    """A home below a folder of its own; context manager. `matchers` are enrolled, not started."""
+    """A home below a folder of its own; context manager. `matchers` are enrolled, not started.
+    `config` is appended to the configuration that init writes."""
 
-    def __init__(self, *init, simulated=False, config=""):
+    def __init__(self, *init, simulated=False, config=FAST):
         self.top = tempfile.mkdtemp(prefix="zhengban-daemons-")
         self.path = os.path.join(self.top, "home")
         self.home = Home(self.path)
@@ -38,7 +39,7 @@ class World:
         self.faults = []
         words = ["--simulated"] if simulated else []
         self.home.run("init", "--unit", "group", *init, *words)
-        self.configure(FAST + config)
+        self.configure(config)
 
     def configure(self, text):
         with open(os.path.join(self.path, "config.yaml"), "a", encoding="utf-8") as file:
