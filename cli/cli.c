@@ -40,30 +40,31 @@ const char *cli_path(struct cli *cli, const char *relative)
                               : arena_printf(cli->arena, "%s/%s", cli->home, relative);
 }
 
-const struct config *cli_config(struct cli *cli)
+int cli_config_load(struct cli *cli, struct complaint *why)
 {
     if (cli->config != NULL)
-        return cli->config;
+        return 0;
     /* Every section has its owner here: nothing is foreign to the command line. */
     struct config_table *tables = arena_calloc(cli->arena, CONFIG_TABLES, sizeof(*tables));
     const char *path = cli_path(cli, "config.yaml");
-    if (tables == NULL || path == NULL) {
-        (void)cli_fault(cli, -ENOMEM, "", _("out of memory"));
-        return NULL;
-    }
-    if (access(path, F_OK) < 0 && errno == ENOENT) {
-        (void)cli_fault(cli, -ENOENT, _("run 'zhengban init' first, or name the home with --home"),
+    if (tables == NULL || path == NULL)
+        return complain(why, -ENOMEM, "", _("out of memory"));
+    if (access(path, F_OK) < 0 && errno == ENOENT)
+        return complain(why, -ENOENT, _("run 'zhengban init' first, or name the home with --home"),
                         _("there is no home in %s"), cli->home);
-        return NULL;
-    }
     tables[0] = bus_config;
     tables[1] = notifier_config;
     tables[2] = rules_config;
     tables[3] = matcher_config;
     tables[4] = collector_config;
     tables[5] = daemon_config_table;
+    return config_load(cli->arena, tables, CONFIG_TABLES, path, &cli->config, why);
+}
+
+const struct config *cli_config(struct cli *cli)
+{
     struct complaint why = { 0 };
-    int r = config_load(cli->arena, tables, CONFIG_TABLES, path, &cli->config, &why);
+    int r = cli_config_load(cli, &why);
     if (r < 0) {
         (void)cli_complain(cli, r, &why);
         return NULL;
@@ -71,30 +72,38 @@ const struct config *cli_config(struct cli *cli)
     return cli->config;
 }
 
-struct book *cli_book(struct cli *cli)
+int cli_book_load(struct cli *cli, struct complaint *why)
 {
     if (cli->book != NULL)
-        return cli->book;
-    const struct config *config = cli_config(cli);
-    if (config == NULL)
-        return NULL;
+        return 0;
+    const struct config *config = cli->config;
     const struct book_options options = {
         .max_bytes = (uint64_t)config_int(config, "notifier.store_max_bytes"),
         .read_only = true,
     };
-    struct complaint why = { 0 };
     const char *path = cli_path(cli, config_text(config, "notifier.store"));
-    int r = path == NULL ? -ENOMEM : book_open(path, &options, &cli->book, &why);
+    int r = path == NULL ? -ENOMEM : book_open(path, &options, &cli->book, why);
     if (r == 0 && book_is_new(cli->book))
-        r = complain(&why, -ENOENT, _("run 'zhengban init' first"), _("the ledger is empty"));
-    if (r < 0) {
-        if (why.what[0] == '\0')
-            (void)cli_fault(cli, r, _("run 'zhengban init' first, or name the home with --home"),
-                            _("there is no ledger in %s"), cli->home);
-        else
-            (void)cli_complain(cli, r, &why);
-        book_close(TAKE_PTR(cli->book));
-    }
+        r = complain(why, -ENOENT, _("run 'zhengban init' first"), _("the ledger is empty"));
+    if (r == 0)
+        return 0;
+    if (why->what[0] == '\0')
+        (void)complain(why, r, _("run 'zhengban init' first, or name the home with --home"),
+                       _("there is no ledger in %s"), cli->home);
+    book_close(TAKE_PTR(cli->book));
+    return r;
+}
+
+struct book *cli_book(struct cli *cli)
+{
+    struct complaint why = { 0 };
+    if (cli->book != NULL)
+        return cli->book;
+    if (cli_config(cli) == NULL)
+        return NULL;
+    int r = cli_book_load(cli, &why);
+    if (r < 0)
+        (void)cli_complain(cli, r, &why);
     return cli->book;
 }
 

@@ -94,6 +94,11 @@ const struct config *cli_config(struct cli *cli);
 /* cli_book - the ledger, read-only. NULL: a complaint was printed (no ledger here: run init). */
 struct book *cli_book(struct cli *cli);
 
+/* cli_config_load, cli_book_load - the same for whoever tells in another way: `why` says what is
+ * wrong. cli_book_load wants the configuration loaded. */
+int cli_config_load(struct cli *cli, struct complaint *why);
+int cli_book_load(struct cli *cli, struct complaint *why);
+
 /* cli_say - a sentence on standard output (not with --json). cli_flush - writes cli->out. */
 void cli_say(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void cli_flush(struct cli *cli);
@@ -160,6 +165,6 @@ int remote_do(struct remote_command *command);
 
 extern const struct cli_command cmd_init, cmd_up, cmd_down, cmd_status, cmd_scan, cmd_import,
     cmd_catalogue, cmd_unit, cmd_official, cmd_entitlement, cmd_position, cmd_case, cmd_notice,
-    cmd_clock, cmd_calendar, cmd_explain, cmd_audit, cmd_key, cmd_config;
+    cmd_clock, cmd_calendar, cmd_explain, cmd_audit, cmd_doctor, cmd_key, cmd_config;
 
 #endif

@@ -21,7 +21,7 @@ static const struct cli_command *const commands[] = {
     &cmd_init,     &cmd_up,        &cmd_down,   &cmd_status,   &cmd_scan,
     &cmd_import,   &cmd_catalogue, &cmd_unit,   &cmd_official, &cmd_entitlement,
     &cmd_position, &cmd_case,      &cmd_notice, &cmd_clock,    &cmd_calendar,
-    &cmd_explain,  &cmd_audit,     &cmd_key,    &cmd_config,
+    &cmd_explain,  &cmd_audit,     &cmd_doctor, &cmd_key,      &cmd_config,
 };
 
 static void print_row(const char *left, const char *help)
