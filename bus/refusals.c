@@ -11,7 +11,7 @@ enum {
     TOLD_EVERY_MS = 60 * 1000, /* design: each minute */
 };
 
-static const char REASON_PREFIX[] = "REFUSAL_";
+#define REASON_PREFIX "REFUSAL_"
 
 struct total {
     uint64_t count;

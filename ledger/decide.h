@@ -16,9 +16,9 @@
 #include "proto/digest.h"
 
 enum ledger_input_kind {
-    INPUT_GENESIS,      /* first entry of a new ledger */
-    INPUT_BATCH,        /* a batch as a matcher forwarded it, signature not yet checked */
-    INPUT_REPORT,       /* follow-up: one event of a batch */
+    INPUT_GENESIS, /* first entry of a new ledger */
+    INPUT_BATCH,   /* a batch as a matcher forwarded it, signature not yet checked */
+    INPUT_REPORT,  /* follow-up: one event of a batch */
     INPUT_RESUME,
     INPUT_VERDICTS,     /* from one matcher, on JUDGE or with a batch */
     INPUT_REFUSALS,     /* a matcher's totals, or the ledger's own */
@@ -62,7 +62,7 @@ struct ledger_input {
         const Zb__Command *command;
         uint64_t row;
         struct {
-            const char *unit;       /* empty: see recount.h, which gives the steps of a full recount */
+            const char *unit; /* empty: see recount.h, which gives the steps of a full recount */
             uint64_t from_endpoint; /* resumable: counts some endpoints, then follows itself up */
             bool only;              /* that endpoint alone */
         } recount;
@@ -80,8 +80,8 @@ struct ledger_input {
         struct {
             uint64_t id;
             Zb__NoticeState state;
-            const char *error;   /* FAILED, IN_DOUBT: what the server said */
-            bool temporary;      /* FAILED: worth another try */
+            const char *error; /* FAILED, IN_DOUBT: what the server said */
+            bool temporary;    /* FAILED: worth another try */
         } notice;
     };
 };
@@ -100,7 +100,7 @@ struct ledger_reply {
     size_t outcome_count;
     Zb__ResumedBody *resumed;
     Zb__CommandResult *result;
-    struct id128 *judge;    /* rows that want a second opinion or a first one: for JUDGE */
+    struct id128 *judge; /* rows that want a second opinion or a first one: for JUDGE */
     size_t judge_count;
     Zb__RefusalReason refused; /* BATCH, VERDICTS, REFUSALS: refused whole, without outcomes because
                                   nobody trustworthy signed it; the notifier says so on the link
@@ -123,17 +123,17 @@ struct ledger_output;
 struct ledger_rules {
     struct seal_public ledger_key;
     struct id128 ledger_id;
-    struct id128 salt_seed;      /* secret of this ledger, kept outside the journal: salts of private
+    struct id128 salt_seed;   /* secret of this ledger, kept outside the journal: salts of private
                                     values are H(seed ‖ what caused them ‖ kind), so that rules stay
                                     functions of their input and nobody guesses a value by its handle */
-    uint32_t stale_days;         /* endpoint counts as stale after so many days unseen */
-    uint32_t lookahead_days;     /* rights that end so soon put what they cover at risk */
-    uint32_t enforce_percent;    /* share of computers scanned completely before `enforced` */
-    uint32_t enforce_days;       /* ... within so many days */
-    uint32_t verify_days;        /* working days to answer a verification */
-    uint32_t class_days[8];      /* working days to the deadline, by enum CaseClass */
-    uint32_t retry_ms;           /* first retry of a failed notice; doubles up to 32 × */
-    uint32_t give_up_ms;         /* FAILED for so long counts as resolved */
+    uint32_t stale_days;      /* endpoint counts as stale after so many days unseen */
+    uint32_t lookahead_days;  /* rights that end so soon put what they cover at risk */
+    uint32_t enforce_percent; /* share of computers scanned completely before `enforced` */
+    uint32_t enforce_days;    /* ... within so many days */
+    uint32_t verify_days;     /* working days to answer a verification */
+    uint32_t class_days[8];   /* working days to the deadline, by enum CaseClass */
+    uint32_t retry_ms;        /* first retry of a failed notice; doubles up to 32 × */
+    uint32_t give_up_ms;      /* FAILED for so long counts as resolved */
 };
 
 /* ledger_rules_default - the defaults of docs/rules.md (domain.md §2 and the house design). */

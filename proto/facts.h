@@ -10,7 +10,7 @@ enum facts_tag {
     FACTS_DEVICE = 1, /* the id its inventory tool gave it */
     FACTS_HOST = 2,
     FACTS_SERIAL = 3,
-    FACTS_UUID = 4, /* SMBIOS */
+    FACTS_UUID = 4,  /* SMBIOS */
     FACTS_ASSET = 5, /* asset number */
     FACTS_OS_NAME = 6,
     FACTS_OS_VERSION = 7,

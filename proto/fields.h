@@ -21,11 +21,11 @@ enum { FIELDS_TAG_MAX = 32 };
 
 /* What a canonical form may hold. */
 struct fields_form {
-    const char *name;                    /* "row", for complaints */
+    const char *name;                     /* "row", for complaints */
     const char *tag_name[FIELDS_TAG_MAX]; /* NULL: no such tag */
-    uint8_t repeated_tag;                /* the one tag that may repeat, 0: none */
+    uint8_t repeated_tag;                 /* the one tag that may repeat, 0: none */
     size_t repeated_max;
-    size_t total_bytes;                  /* bound of the whole encoding */
+    size_t total_bytes; /* bound of the whole encoding */
 };
 
 struct fields {

@@ -10,9 +10,9 @@
 
 /* Tags of the canonical form; never renumbered. */
 enum row_tag {
-    ROW_SOURCE = 1,      /* what kind of place it was read from: see ROW_SOURCE_* */
-    ROW_NAME = 2,        /* display or package name */
-    ROW_VENDOR = 3,      /* publisher, maintainer's organisation */
+    ROW_SOURCE = 1, /* what kind of place it was read from: see ROW_SOURCE_* */
+    ROW_NAME = 2,   /* display or package name */
+    ROW_VENDOR = 3, /* publisher, maintainer's organisation */
     ROW_VERSION = 4,
     ROW_ARCH = 5,
     ROW_EDITION = 6,
@@ -36,13 +36,13 @@ enum row_tag {
 #define ROW_ID_PRODUCT_CODE "msi-product" /* {GUID}, upper case */
 #define ROW_ID_UPGRADE_CODE "msi-upgrade"
 #define ROW_ID_WINGET       "winget"
-#define ROW_ID_BUNDLE       "bundle"      /* macOS bundle id */
-#define ROW_ID_TEAM         "team"        /* Apple team id */
+#define ROW_ID_BUNDLE       "bundle" /* macOS bundle id */
+#define ROW_ID_TEAM         "team"   /* Apple team id */
 #define ROW_ID_PURL         "purl"
 #define ROW_ID_CPE          "cpe"
 #define ROW_ID_SWID         "swid"
-#define ROW_ID_PACKAGE      "package"     /* "dpkg/name", "rpm/name" */
-#define ROW_ID_ARP_KEY      "arp-key"     /* name of the uninstall key */
+#define ROW_ID_PACKAGE      "package" /* "dpkg/name", "rpm/name" */
+#define ROW_ID_ARP_KEY      "arp-key" /* name of the uninstall key */
 #define ROW_ID_SHA256       "sha256"
 #define ROW_ID_PARTIAL_KEY  "partial-key" /* last five characters of the product key in use */
 #define ROW_ID_INDICATOR    "indicator"   /* activation-emulator indicator, "type/value" */

@@ -18,10 +18,10 @@ struct stream_position {
 
 /* One unsettled event as it is put on the wire. Everything in it lives in an arena. */
 struct outgoing_event {
-    Zb__Event event;        /* kind FULL or UNCHANGED */
-    struct digest digest;   /* event_digest of it */
-    const Zb__RowSet *set;  /* FULL: its rows; NULL for UNCHANGED */
-    struct bytes facts;     /* canonical facts to send along, empty when not needed */
+    Zb__Event event;          /* kind FULL or UNCHANGED */
+    struct digest digest;     /* event_digest of it */
+    const Zb__RowSet *set;    /* FULL: its rows; NULL for UNCHANGED */
+    struct bytes facts;       /* canonical facts to send along, empty when not needed */
     const struct bytes *rows; /* canonical bytes of those of its rows not yet marked sent */
     size_t row_count;
     const Zb__Evidence *const *evidence;
