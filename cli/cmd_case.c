@@ -38,6 +38,21 @@ static bool wanted(const struct cli *cli, const Zb__CaseRecord *rec, int state)
            (cli_option(cli, "--open") == NULL || is_open(rec));
 }
 
+/* The highest rung of the present due date that has fired; NULL while none has. */
+static const char *fired_rung(struct cli *cli, const Zb__CaseRecord *rec, int32_t due)
+{
+    char name[DEADLINE_NAME_SIZE];
+    const char *fired = NULL;
+    struct scan scan = scan_begin(cli, TABLE_RUNG, key_u64(rec->id));
+    while (scan_next(&scan)) {
+        const Zb__RungRecord *rung = (const Zb__RungRecord *)scan.record;
+        if (rung->due_day == due && rung->state == RUNG_FIRED)
+            fired = arena_strdup(cli->arena, bytes_str(deadline_rung_name(rung->rung, name)));
+    }
+    (void)scan_end(&scan); /* a complaint was printed; the other columns still stand */
+    return fired;
+}
+
 static int list_run(struct cli *cli)
 {
     static const char *const columns[] = { N_("id"),    N_("unit"),  N_("product"),
@@ -56,7 +71,6 @@ static int list_run(struct cli *cli)
         const Zb__CaseRecord *rec = (const Zb__CaseRecord *)scan.record;
         if (!wanted(cli, rec, state))
             continue;
-        char rung[DEADLINE_NAME_SIZE];
         int32_t due = rec->state == CASE_SUSPECTED ? rec->verify_due_day : rec->due_day;
         cli_cell_int(table, (int64_t)rec->id);
         cli_cell(table, rec->unit);
@@ -66,10 +80,7 @@ static int list_run(struct cli *cli)
         cli_cell(table, read_instant(cli, rec->opened_ms));
         cli_cell_int(table, (int64_t)open_lines(cli, rec->id));
         cli_cell(table, read_day(cli, due));
-        /* A due date without any rung fired yet has nothing to name. */
-        cli_cell(table, rec->due_day == 0 || rec->last_rung == INT32_MIN
-                            ? NULL
-                            : deadline_rung_name(rec->last_rung, rung));
+        cli_cell(table, fired_rung(cli, rec, due));
         cli_row_end(table);
     }
     int code = scan_end(&scan);
