@@ -69,27 +69,59 @@ static int scratch_keep(struct import *import, struct bytes *ret_bytes)
     return copy == NULL ? -ENOMEM : 0;
 }
 
+/* Parallel arrays while they are filled. */
+struct rows_room {
+    struct bytes *rows;
+    uint32_t *source_of;
+    const Zb__Evidence **evidence;
+    size_t count; /* filled so far */
+};
+
+/* The rows of one source, behind those before it. */
+static int part_copy(struct import *import, const struct inventory *part, uint32_t source,
+                     struct rows_room *room, size_t *ret_bytes)
+{
+    for (size_t i = 0; i < part->row_count; i++) {
+        struct complaint why;
+        size_t at = room->count++;
+        buf_reset(&import->scratch);
+        int r = row_encode(&part->rows[i], &import->scratch, &why);
+        if (r == 0)
+            r = scratch_keep(import, &room->rows[at]);
+        if (r == 0)
+            r = evidence_copy(import->arena, part->evidence[i], &room->evidence[at]);
+        if (r < 0)
+            return r;
+        room->source_of[at] = source;
+        *ret_bytes += room->rows[at].size + evidence_bytes(room->evidence[at]) + ROW_OVERHEAD_BYTES;
+    }
+    return 0;
+}
+
+static size_t rows_of(const struct inventory *inventory)
+{
+    size_t count = 0;
+    for (const struct inventory *part = inventory; part != NULL; part = part->next)
+        count += part->row_count;
+    return count;
+}
+
 static int rows_copy(struct import *import, const struct inventory *inventory,
                      struct spool_report *report, size_t *ret_bytes)
 {
-    size_t count = inventory->row_count;
+    size_t count = rows_of(inventory);
+    uint32_t source = 0;
     struct bytes *rows = arena_calloc(import->arena, count, sizeof(*rows));
     uint32_t *source_of = arena_calloc(import->arena, count, sizeof(*source_of));
     const Zb__Evidence **evidence =
         arena_calloc(import->arena, count, sizeof(const Zb__Evidence *));
     if (rows == NULL || source_of == NULL || evidence == NULL)
         return -ENOMEM;
-    for (size_t i = 0; i < count; i++) {
-        struct complaint why;
-        buf_reset(&import->scratch);
-        int r = row_encode(&inventory->rows[i], &import->scratch, &why);
-        if (r == 0)
-            r = scratch_keep(import, &rows[i]);
-        if (r == 0)
-            r = evidence_copy(import->arena, inventory->evidence[i], &evidence[i]);
+    struct rows_room room = { .rows = rows, .source_of = source_of, .evidence = evidence };
+    for (const struct inventory *part = inventory; part != NULL; part = part->next) {
+        int r = part_copy(import, part, source++, &room, ret_bytes);
         if (r < 0)
             return r;
-        *ret_bytes += rows[i].size + evidence_bytes(evidence[i]) + ROW_OVERHEAD_BYTES;
     }
     report->rows = rows;
     report->source_of = source_of;
@@ -107,20 +139,31 @@ static int facts_copy(struct import *import, const struct inventory *inventory,
     return r < 0 ? r : scratch_keep(import, &report->facts);
 }
 
-static int source_copy(struct import *import, const struct inventory *inventory,
-                       struct spool_report *report)
+static int sources_copy(struct import *import, const struct inventory *inventory,
+                        struct spool_report *report)
 {
-    Zb__SourceState *state = arena_alloc(import->arena, sizeof(*state));
-    const Zb__SourceState **list = arena_alloc(import->arena, sizeof(const Zb__SourceState *));
-    if (state == NULL || list == NULL)
+    size_t count = 0;
+    for (const struct inventory *part = inventory; part != NULL; part = part->next)
+        count++;
+    const Zb__SourceState **list =
+        arena_calloc(import->arena, count, sizeof(const Zb__SourceState *));
+    if (list == NULL)
         return -ENOMEM;
-    *state = (Zb__SourceState)ZB__SOURCE_STATE__INIT;
-    state->name = arena_strdup(import->arena, bytes_str(inventory->source));
-    state->complete = inventory->complete;
-    *list = state;
+    size_t at = 0;
+    for (const struct inventory *part = inventory; part != NULL; part = part->next) {
+        Zb__SourceState *state = arena_alloc(import->arena, sizeof(*state));
+        if (state == NULL)
+            return -ENOMEM;
+        *state = (Zb__SourceState)ZB__SOURCE_STATE__INIT;
+        state->name = arena_strdup(import->arena, bytes_str(part->source));
+        state->complete = part->complete;
+        if (state->name == NULL)
+            return -ENOMEM;
+        list[at++] = state;
+    }
     report->sources = list;
-    report->source_count = 1;
-    return state->name == NULL ? -ENOMEM : 0;
+    report->source_count = count;
+    return 0;
 }
 
 /* Empty runs are fine as they are: arena_dup copies nothing then. */
@@ -137,7 +180,7 @@ static int report_build(struct import *import, const struct inventory *inventory
     };
     if (report->unit == NULL || device == NULL)
         return -ENOMEM;
-    int r = source_copy(import, inventory, report);
+    int r = sources_copy(import, inventory, report);
     if (r == 0)
         r = facts_copy(import, inventory, report);
     *ret_bytes = report->facts.size + 1024; /* head of the body, unit and sources */
@@ -165,11 +208,27 @@ static void leave_out(struct import *import, const struct inventory *inventory, 
     on_problem(import, &problem);
 }
 
+/* Each source's part as a whole of its own. */
+static void parts_tell(const struct import *import, const struct inventory *inventory)
+{
+    for (const struct inventory *part = inventory; part != NULL; part = part->next) {
+        struct inventory whole = *inventory;
+        whole.source = part->source;
+        whole.complete = part->complete;
+        whole.rows = part->rows;
+        whole.evidence = part->evidence;
+        whole.row_count = part->row_count;
+        whole.next = NULL;
+        if (import->options->item != NULL)
+            import->options->item(import->options->ctx, &whole);
+    }
+}
+
 static int on_inventory(void *ctx, const struct inventory *inventory)
 {
     struct import *import = ctx;
     size_t weight_bytes = 0;
-    if (inventory->row_count > BOUND_ROWS_PER_EVENT) {
+    if (rows_of(inventory) > BOUND_ROWS_PER_EVENT) {
         leave_out(import, inventory, "more than 12000 items on one computer");
         return 0;
     }
@@ -187,9 +246,8 @@ static int on_inventory(void *ctx, const struct inventory *inventory)
         return 0;
     }
     import->result->computers++;
-    import->result->items += inventory->row_count;
-    if (import->options->item != NULL)
-        import->options->item(import->options->ctx, inventory);
+    import->result->items += rows_of(inventory);
+    parts_tell(import, inventory);
     return 0;
 }
 
@@ -276,7 +334,7 @@ int import_host(const char *root, const struct import_options *options, struct s
 {
     CLEANUP(arena_freep) struct arena *reading = arena_new(SOURCE_ARENA_BYTES);
     CLEANUP(arena_freep) struct arena *kept = arena_new(SOURCE_ARENA_BYTES);
-    *ret_result = (struct import_result){ .format = "dpkg" };
+    *ret_result = (struct import_result){ .format = "host" };
     if (reading == NULL || kept == NULL)
         return -ENOMEM;
     struct import import = { .options = options,
@@ -285,7 +343,7 @@ int import_host(const char *root, const struct import_options *options, struct s
                              .arena = kept,
                              .scratch = BUF_INIT(BOUND_FACTS_BYTES) };
     const struct source_sink sink = { &import, on_inventory, on_problem };
-    int r = source_dpkg(root, options->now_ms, reading, &sink, why);
+    int r = source_host(root, options->now_ms, reading, &sink, why);
     if (r == 0)
         r = reports_spool(&import, spool, why);
     import_done(&import);

@@ -14,7 +14,8 @@ struct import_options {
     /* Both may be NULL, and are called while the file is read, before anything is durable; what
      * they are shown lives until they return. A complaint's place begins with the file's name. */
     void *ctx;
-    void (*item)(void *ctx, const struct inventory *inventory); /* each computer that was taken */
+    void (*item)(void *ctx, const struct inventory *inventory); /* each computer that
+                                                                      was taken, by source */
     void (*problem)(void *ctx, const struct source_problem *problem);
 };
 
@@ -35,7 +36,8 @@ struct import_result {
 int import_file(const char *path, const struct import_options *options, struct spool *spool,
                 struct import_result *ret_result, struct complaint *why);
 
-/* import_host - the same for the computer this runs on. */
+/* import_host - the same for the computer this runs on, or whose system is mounted at `root`: one
+ * report of all its sources (source_host). */
 int import_host(const char *root, const struct import_options *options, struct spool *spool,
                 struct import_result *ret_result, struct complaint *why);
 

@@ -30,11 +30,14 @@ struct inventory {
     const char *place;   /* where the document speaks of this computer, for complaints */
     struct facts facts;
     int64_t scan_ms;    /* 0: the file does not say */
-    const char *source; /* "dpkg", "glpi", "csv" */
+    const char *source; /* "dpkg", "rpm", "desktop", "opt", "glpi", "csv" */
     bool complete;      /* all of its software is here; never where an item was left out */
     const struct row *rows;
     const Zb__Evidence *const *evidence; /* parallel to rows; an entry may be NULL */
     size_t row_count;
+    /* What another source saw on the same computer in the same scan; NULL: no more. Only its source,
+     * complete, rows and evidence count; each source is there once. */
+    const struct inventory *next;
 };
 
 /* Something that was left out; the rest of the file goes on. */
@@ -79,12 +82,19 @@ const struct source_format *source_by_name(const char *name);
 /* source_at - the i-th format, NULL past the last: for help texts. */
 const struct source_format *source_at(size_t i);
 
-/* source_dpkg - this host's packages from `root`/var/lib/dpkg/status and its facts from
- * `root`/etc, `root`/sys (root "" for the real one). Taken are packages whose files are in place
- * (installed, or waiting for triggers or configuration).
- * Errors: -ENOENT no dpkg here; -EBADMSG its status is no dpkg status, or nothing tells this
- *         computer from others; errors of the sink; -ENOMEM. */
-int source_dpkg(const char *root, int64_t now_ms, struct arena *arena,
+/* source_host - the computer below `root` ("" for the one this runs on): its facts from etc and sys,
+ * its system, and one part for each source (inventory.next):
+ *     "dpkg"     var/lib/dpkg/status: packages whose files are in place
+ *     "rpm"      the database of rpm, in any of its forms
+ *     "desktop"  menu entries below usr/share, usr/local/share and opt/NAME/share
+ *     "opt"      folders of opt
+ * dpkg and rpm are there where their database is; one must be. The others always are, since an empty
+ * or missing folder says that nothing is installed there. They leave out what a package owns; where a
+ * package's list of files cannot be read, they hand over nothing and are not complete.
+ * Nothing outside of root is read.
+ * Errors: -ENOENT neither dpkg nor rpm here; -EBADMSG the only list of packages is none, or nothing
+ *         tells this computer from others; -errno root; errors of the sink; -ENOMEM. */
+int source_host(const char *root, int64_t now_ms, struct arena *arena,
                 const struct source_sink *sink, struct complaint *why);
 
 #endif

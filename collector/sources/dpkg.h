@@ -2,21 +2,7 @@
 #ifndef COLLECTOR_SOURCES_DPKG_H
 #define COLLECTOR_SOURCES_DPKG_H
 
-#include "collector/sources/draft.h"
-
-/* What etc/os-release says; texts lie in the file or in the arena, empty where it says nothing. */
-struct os_release {
-    struct bytes id;      /* "debian", "uos" */
-    struct bytes title;   /* "Debian GNU/Linux 12 (bookworm)" */
-    struct bytes version; /* "12" */
-    struct bytes edition; /* of the variant */
-    struct bytes origin;  /* what its packages call the distribution: "Debian", "UnionTech" */
-    struct bytes vendor;  /* who makes it */
-};
-
-/* os_release_read - the form of os-release(5): NAME=value with the shell's quotes. A line that is not
- * of that form is passed over. -ENOMEM. */
-int os_release_read(struct bytes text, struct arena *arena, struct os_release *ret_os);
+#include "collector/sources/host.h"
 
 struct dpkg_context {
     struct draft *draft;

@@ -44,30 +44,40 @@ static void put_fields(struct buf *out, const struct fields_form *form, const st
     }
 }
 
+static void put_rows(struct reading *reading, const struct inventory *part)
+{
+    struct buf *out = &reading->text;
+    reading->rows += part->row_count;
+    for (size_t i = 0; i < part->row_count; i++) {
+        const Zb__Evidence *evidence = part->evidence[i];
+        struct complaint why;
+        struct buf canonical = BUF_INIT(BOUND_ROW_BYTES);
+        assert(row_encode(&part->rows[i], &canonical, &why) == 0);
+        buf_done(&canonical);
+        buf_put_str(out, "row");
+        put_fields(out, &row_form, &part->rows[i].fields, " ", ";");
+        if (evidence != NULL)
+            buf_printf(out, " @ %s | %s | %s", evidence->path, evidence->installed_on,
+                       evidence->scope);
+        buf_put_str(out, "\n");
+    }
+}
+
 static int on_inventory(void *ctx, const struct inventory *inventory)
 {
     struct reading *reading = ctx;
     struct buf *out = &reading->text;
     assert(inventory->device.size > 0 && inventory->place != NULL);
     reading->computers++;
-    reading->rows += inventory->row_count;
     buf_printf(out, "computer %.*s unit %s source %s %s scan %lld\n", (int)inventory->device.size,
                (const char *)inventory->device.data,
                inventory->unit == NULL ? "-" : inventory->unit, inventory->source,
                inventory->complete ? "complete" : "incomplete", (long long)inventory->scan_ms);
     put_fields(out, &facts_form, &inventory->facts.fields, "fact ", "\n");
-    for (size_t i = 0; i < inventory->row_count; i++) {
-        const Zb__Evidence *evidence = inventory->evidence[i];
-        struct complaint why;
-        struct buf canonical = BUF_INIT(BOUND_ROW_BYTES);
-        assert(row_encode(&inventory->rows[i], &canonical, &why) == 0);
-        buf_done(&canonical);
-        buf_put_str(out, "row");
-        put_fields(out, &row_form, &inventory->rows[i].fields, " ", ";");
-        if (evidence != NULL)
-            buf_printf(out, " @ %s | %s | %s", evidence->path, evidence->installed_on,
-                       evidence->scope);
-        buf_put_str(out, "\n");
+    put_rows(reading, inventory);
+    for (const struct inventory *part = inventory->next; part != NULL; part = part->next) {
+        buf_printf(out, "source %s %s\n", part->source, part->complete ? "complete" : "incomplete");
+        put_rows(reading, part);
     }
     return reading->sink_result;
 }

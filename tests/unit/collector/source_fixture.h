@@ -10,6 +10,7 @@
  *     computer DEVICE unit UNIT source SOURCE complete|incomplete scan MS
  *     fact NAME=VALUE
  *     row FIELD=VALUE; FIELD=VALUE ... @ PATH | INSTALLED | SCOPE
+ *     source SOURCE complete|incomplete        each further one of the same computer, then its rows
  *     rejected|ignored PLACE: WHAT
  */
 struct reading {

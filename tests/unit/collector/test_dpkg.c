@@ -38,13 +38,14 @@ static struct reading *host_read(const char *root)
 {
     struct reading *reading = reading_new();
     struct source_sink sink = reading_sink(reading);
-    reading->result = source_dpkg(root, 1788742200000, reading->arena, &sink, &reading->why);
+    reading->result = source_host(root, 1788742200000, reading->arena, &sink, &reading->why);
     return reading;
 }
 
 static void host_make(const char *root)
 {
     put(root, "var/lib/dpkg/status", two_packages);
+    put(root, "var/lib/dpkg/info/dpkg.list", "/.\n/usr/bin/dpkg\n");
     put(root, "etc/os-release",
         "PRETTY_NAME=\"UnionTech OS Desktop 20 Pro\"\nNAME=\"uos\"\n"
         "VERSION_ID=\"20\"\nID=uos\nBROKEN=\"x\n#\n");
@@ -94,7 +95,9 @@ Test(dpkg, reads_packages_system_and_machine_below_a_root)
                  "architecture=all; origin=Ubuntu; identifier=package:dpkg/ubuntu-thing; "
                  "identifier=purl:pkg:deb/uos/ubuntu-thing@3?arch=all;\n"
                  "row source=os; name=UnionTech OS Desktop 20 Pro; vendor=UnionTech; version=20; "
-                 "architecture=amd64; @ /etc/os-release |  | \n"));
+                 "architecture=amd64; @ /etc/os-release |  | \n"
+                 "source desktop complete\n"
+                 "source opt complete\n"));
 }
 
 Test(dpkg, says_when_there_is_no_dpkg_and_when_nothing_tells_computers_apart)
