@@ -289,7 +289,8 @@ static int gather(const struct ruling *at, const struct batch_bodies *bodies,
     for (size_t i = 0; i < body->n_sets; i++)
         total += set_count(body->sets[i]);
     if (total > 2 * (size_t)BOUND_ROWS_PER_EVENT) {
-        result->status = RESULT_TOO_LARGE;
+        /* Nobody signed so much: lists are not signed, only the digest of what they hold. */
+        result->status = RESULT_BAD_DIGEST;
         return 0;
     }
     result->entry = arena_calloc(at->arena, total, sizeof(*result->entry));
@@ -312,16 +313,15 @@ int result_load(const struct ruling *at, const struct batch_bodies *bodies, cons
     int r = load_base(at, report, &result.base);
     if (r == 0)
         r = gather(at, bodies, event, report, &result);
-    if (r == 0 && result.status == RESULT_GOOD) {
+    if (r == 0 && result.status == RESULT_GOOD)
         entries_sort(&result);
-        if (result.count > BOUND_ROWS_PER_EVENT)
-            result.status = RESULT_TOO_LARGE;
-    }
     bool agrees = true;
     if (r == 0 && result.status == RESULT_GOOD)
         r = digest_agrees(at, &result, event, &agrees);
     if (!agrees)
         result.status = RESULT_BAD_DIGEST;
+    else if (result.status == RESULT_GOOD && result.count > BOUND_ROWS_PER_EVENT)
+        result.status = RESULT_TOO_LARGE; /* final, so only for what was signed */
     if (r == 0 && result.status == RESULT_GOOD)
         r = find_rows(at, bodies, &result);
     if (r == 0)

@@ -81,6 +81,10 @@ def a_lying_matcher_changes_nothing():
              "its own key, which is no collector's")
         same(send({**good, 3: [canonical_row("别的软件")]}), "NEED_ROWS", "altered rows")
         same(send({**good, 4: []}), "REFUSED BAD_DIGEST", "a missing list, which is not final")
+        # What nobody signed must never become final: the true batch is APPLIED below.
+        name_of_result = good[4][0][:2 + 32]
+        swollen = name_of_result + pack({2: [pack({1: "csv", 2: bytes(16) * 12000})] * 3})
+        same(send({**good, 4: [swollen]}), "REFUSED BAD_DIGEST", "a list beyond every bound")
         same(liar.forward(b"\x0a\x05ab"), "refused BAD_FRAME", "a batch that is none")
         same(send(office.batch(liar, "east", [ROW], simulated=True, sequence=9)),
              "REFUSED SIMULATED", "simulated scan times")
