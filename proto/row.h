@@ -31,6 +31,9 @@ enum row_tag {
 #define ROW_SOURCE_FILE       "file"       /* a hashed tell-tale file */
 #define ROW_SOURCE_ACTIVATION "activation" /* an activation indicator */
 #define ROW_SOURCE_LIST       "list"       /* a list that a person wrote */
+#define ROW_SOURCE_DESKTOP    "desktop"    /* a menu entry that no package owns */
+#define ROW_SOURCE_OPT        "opt"        /* a folder of /opt that no package owns */
+#define ROW_SOURCE_ANTIVIRUS  "antivirus"  /* what a system says of its virus scanner */
 
 /* Kinds of ROW_IDENTIFIER. */
 #define ROW_ID_PRODUCT_CODE "msi-product" /* {GUID}, upper case */

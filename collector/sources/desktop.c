@@ -56,7 +56,7 @@ static int entry_take(struct desktop_scan *scan, const char *path,
     struct draft_item item;
     struct bytes absolute = bytes_str(path); /* with its slash */
     item_begin(&item, "%s", path + 1);
-    item.row.fields.value[ROW_SOURCE] = BYTES_LIT("desktop");
+    item.row.fields.value[ROW_SOURCE] = BYTES_LIT(ROW_SOURCE_DESKTOP);
     item_text(scan->draft, &item, ROW_NAME, "Name", entry->name);
     item_text(scan->draft, &item, ROW_VERSION, "version", entry->version);
     int r = item_identifier(scan->draft, &item, "desktop", "file", base_name(absolute));

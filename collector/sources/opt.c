@@ -137,7 +137,7 @@ static int folder_take(struct host *host, struct draft *draft, const char *name,
     if (r < 0)
         return r;
     item_begin(&item, "%s", absolute + 1);
-    item.row.fields.value[ROW_SOURCE] = BYTES_LIT("opt");
+    item.row.fields.value[ROW_SOURCE] = BYTES_LIT(ROW_SOURCE_OPT);
     item_text(draft, &item, ROW_NAME, "", bytes_str(name));
     item_text(draft, &item, ROW_VERSION, "version", version);
     item_path(draft, &item, "path", bytes_str(absolute));
