@@ -26,7 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     if (message_unpack(type, bytes_of(data + 1, size - 1), arena, &message, &why) == 0) {
         require(message_pack(message, &once) == 0);
-        require(once.size <= size);
+        /* A number that came alone is packed with a length before it: 3 bytes for 2 at the worst. */
+        require(once.size <= 2 * size);
         require(message_unpack(type, buf_bytes(&once), arena, &again, &why) == 0);
         require(message_pack(again, &twice) == 0);
         require(bytes_eq(buf_bytes(&once), buf_bytes(&twice)));
