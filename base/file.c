@@ -57,7 +57,7 @@ static int open_regular(const char *path, struct stat *ret_stat, struct complain
     if (!S_ISREG(ret_stat->st_mode))
         return complain(why, -EINVAL, "name a file", "is no regular file");
     int taken = fd;
-    fd = -1;
+    fd = -1; // NOLINT(clang-analyzer-deadcode.DeadStores): closep reads it
     return taken;
 }
 
@@ -257,6 +257,6 @@ int file_lock(const char *path, int *ret_fd)
     if (flock(fd, LOCK_EX | LOCK_NB) < 0)
         return errno == EWOULDBLOCK ? -EBUSY : -errno;
     *ret_fd = fd;
-    fd = -1;
+    fd = -1; // NOLINT(clang-analyzer-deadcode.DeadStores): closep reads it
     return 0;
 }

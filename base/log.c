@@ -43,7 +43,7 @@ struct log *log_new(int fd, const char *name, enum log_level level, const struct
     if (clock == NULL) {
         log->own_clock = clock_new_real();
         if (log->own_clock == NULL)
-            return NULL;
+            return NULL; // NOLINT(clang-analyzer-unix.Malloc): CLEANUP frees it
         log->clock = log->own_clock;
     }
     (void)text_printable(bytes_str(name), log->name, sizeof(log->name)); /* cut on purpose */

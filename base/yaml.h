@@ -48,8 +48,10 @@ const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key);
 
 /* YAML_EACH - for (const struct yaml_node *child …) over the children of a map or list; a scalar
  * has none. */
+// NOLINTBEGIN(bugprone-macro-parentheses): a variable that is declared cannot stand in parentheses
 #define YAML_EACH(child, parent) \
     for (const struct yaml_node *child = (parent)->first; child != NULL; child = child->next)
+// NOLINTEND(bugprone-macro-parentheses)
 
 /* yaml_place - sets the place of `why`: "FILE line 12, key 'x'" (or "item 3 of 'x'"). */
 void yaml_place(const struct yaml_node *node, struct complaint *why);

@@ -108,7 +108,7 @@ int bus_connect(struct bus *bus, const struct bus_client_options *options,
     client->hello = BUF_INIT(BOUND_FRAME_BYTES);
     client->address = strdup(options->address);
     if (client->address == NULL)
-        return -ENOMEM;
+        return -ENOMEM; // NOLINT(clang-analyzer-unix.Malloc): CLEANUP frees it
     memcpy(client->server_public, options->server_link_public, LINK_KEY_BYTES);
     r = frame_encode(FRAME_HELLO, &options->hello.base, &client->hello);
     if (r < 0)

@@ -70,13 +70,13 @@ int bodies_new(const Zb__Batch *batch, struct arena *arena, struct batch_bodies 
 struct bytes bodies_row(const struct batch_bodies *bodies, struct id128 id)
 {
     const struct body *body = list_find(&bodies->rows, id);
-    return body == NULL ? (struct bytes){ 0 } : field_bytes(bodies->batch->rows[body->index]);
+    return body == NULL ? bytes_of(NULL, 0) : field_bytes(bodies->batch->rows[body->index]);
 }
 
 struct bytes bodies_facts(const struct batch_bodies *bodies, struct id128 id)
 {
     const struct body *body = list_find(&bodies->facts, id);
-    return body == NULL ? (struct bytes){ 0 } : field_bytes(bodies->batch->facts[body->index]);
+    return body == NULL ? bytes_of(NULL, 0) : field_bytes(bodies->batch->facts[body->index]);
 }
 
 const Zb__Evidence *bodies_evidence(const struct batch_bodies *bodies, struct id128 id)

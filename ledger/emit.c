@@ -98,7 +98,7 @@ static struct bytes copy_of(struct ledger_output *out, struct bytes run)
     if (run.size == 0 || out->error != 0)
         return (struct bytes){ 0 };
     const void *copy = fail_if_null(out, arena_dup(out->arena, run.data, run.size));
-    return copy == NULL ? (struct bytes){ 0 } : bytes_of(copy, run.size);
+    return copy == NULL ? bytes_of(NULL, 0) : bytes_of(copy, run.size);
 }
 
 static char *format_text(struct ledger_output *out, const char *format, va_list args)

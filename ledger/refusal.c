@@ -76,7 +76,7 @@ int rule_refusals(const struct ruling *at, struct id128 matcher, const Zb__Refus
             continue;
         if (!begun)
             (void)emit_entry(at->out, ENTRY_REFUSALS,
-                             id128_is_zero(matcher) ? (struct bytes){ 0 } : id128_bytes(&matcher),
+                             id128_is_zero(matcher) ? bytes_of(NULL, 0) : id128_bytes(&matcher),
                              "refusals since %lld", (long long)refusals->since_ms);
         begun = true;
         int r = put_total(at, total);

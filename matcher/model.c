@@ -127,7 +127,7 @@ static struct bytes cut_at(struct bytes text, uint8_t mark)
 
 static struct bytes skip(struct bytes text, size_t n)
 {
-    return n >= text.size ? (struct bytes){ 0 } : bytes_of(text.data + n, text.size - n);
+    return n >= text.size ? bytes_of(NULL, 0) : bytes_of(text.data + n, text.size - n);
 }
 
 /* "pkg:deb/debian/curl@7.50?arch=i386" → "pkg:deb/debian/curl"; '@' may open a scope of npm. */
@@ -153,7 +153,7 @@ static struct bytes cpe_product(struct bytes cpe)
     cpe = skip(cpe, cut_at(cpe, ':').size + 1);
     size_t vendor = cut_at(cpe, ':').size;
     size_t product = cut_at(skip(cpe, vendor + 1), ':').size;
-    return product == 0 ? (struct bytes){ 0 } : bytes_of(cpe.data, vendor + 1 + product);
+    return product == 0 ? bytes_of(NULL, 0) : bytes_of(cpe.data, vendor + 1 + product);
 }
 
 /* "{ABC}" → "ABC": some tools leave the braces out. */
