@@ -117,12 +117,12 @@ int bus_server_receive(struct bus_server *server, struct arena *arena, int64_t m
 
 /* bus_server_send - to one peer. `answers_tag` ≠ 0 gives back the credit charged for that tag.
  * Errors: -EHOSTUNREACH the peer is gone; -EAGAIN its queue is full; -EMSGSIZE. */
-int bus_server_send(struct bus_server *server, struct bus_peer peer, enum frame_type type,
+int bus_server_send(struct bus_server *server, struct bus_peer to, enum frame_type type,
                     const ProtobufCMessage *message, uint64_t answers_tag);
 
 /* bus_server_release - gives back the credit of a request that gets no answer of its own, and tells
  * the peer by a PONG with its tag. Errors: as bus_server_send. */
-int bus_server_release(struct bus_server *server, struct bus_peer peer, uint64_t tag);
+int bus_server_release(struct bus_server *server, struct bus_peer to, uint64_t tag);
 
 /* bus_server_drop - ends all connections of a key (revoked, quarantined). */
 void bus_server_drop(struct bus_server *server, struct id128 key);

@@ -57,7 +57,7 @@ struct judgement {
 
 /* judge - fills the judgement from catalogue, row and arena. Errors: -ENOMEM. */
 int judge(const struct catalogue *catalogue, const struct row *row, struct arena *arena,
-          struct judgement *ret);
+          struct judgement *j);
 
 /* judge_origin - the class of a distribution's package (distribution.c); false: unknown origin or a
  * licence that is not open. */

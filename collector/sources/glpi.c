@@ -190,7 +190,7 @@ static bool is_guid(struct bytes text)
     for (size_t i = 0; i < text.size; i++) {
         uint8_t c = text.data[i];
         bool is_hex = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
-        if (form[i] == '#' ? !is_hex : c != form[i])
+        if (form[i] == '#' ? !is_hex : c != (uint8_t)form[i])
             return false;
     }
     return true;
