@@ -245,7 +245,7 @@ static int dump_record(struct dump *dump, enum ledger_table table, struct bytes 
         return r;
     if (table == TABLE_ALARM)
         put_alarm(&dump->json, (const Zb__AlarmRecord *)message);
-    else if (table == TABLE_COMMAND)
+    else if (table == TABLE_COMMAND && message != NULL)
         json_put_int(&dump->json, "refused", ((const Zb__CommandRecord *)message)->refused);
     else if (message != NULL)
         dump_fields(&dump->json, message, true);

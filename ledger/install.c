@@ -190,10 +190,10 @@ static int row_came(const struct ruling *at, const struct install_target *target
                    bytes_eq(field_bytes(record->catalogue), digest_bytes(catalogue));
     if (!settled)
         r = put_empty(at, TABLE_TODO, key_u64(row));
-    if (r == 0 && (record == NULL || record->counting == NULL))
+    const Zb__Verdict *counting = record == NULL ? NULL : record->counting;
+    if (r == 0 && counting == NULL)
         r = put_empty(at, TABLE_WAITING, key_u64_u64(row, target->endpoint));
-    *ret_product =
-        record != NULL && verdict_installs(record->counting) ? record->counting->product : NULL;
+    *ret_product = counting != NULL && verdict_installs(counting) ? counting->product : NULL;
     return r;
 }
 

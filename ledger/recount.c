@@ -179,7 +179,7 @@ static int sort_rows(const struct ruling *at, uint64_t endpoint, const struct ro
         if (r < 0)
             return r;
         const Zb__Verdict *counting = record == NULL ? NULL : record->counting;
-        if (verdict_installs(counting))
+        if (counting != NULL && verdict_installs(counting))
             list[count++] = (struct product_row){ counting->product, rows->row[i] };
         if (counting != NULL)
             continue;
@@ -204,7 +204,7 @@ static int recount_endpoint(const struct ruling *at, const char *unit, uint64_t 
     int r = endpoint_rows(at, endpoint, &rows);
     if (r == 0)
         r = endpoint_seen_ms(at->view, endpoint, at->arena, &seen_ms);
-    if (r < 0)
+    if (r != 0)
         return r;
     const struct install_target target = { .unit = unit,
                                            .endpoint = endpoint,

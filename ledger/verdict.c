@@ -128,7 +128,7 @@ static void change_counting(struct session *session, uint64_t row, Zb__VerdictRe
     record->counting = counting;
     if (same)
         return;
-    if (verdict_installs(before))
+    if (before != NULL && verdict_installs(before))
         record->leaving = before->product;
     else if (before != NULL && (counting == NULL || verdict_installs(counting)))
         session->recount_all = true; /* nothing tells which endpoints have the row */

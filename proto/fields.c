@@ -1,6 +1,7 @@
 /* fields.c - one encoder and one decoder for every canonical form; a form is a table. */
 #include "proto/fields.h"
 
+#include <assert.h>
 #include <errno.h>
 
 enum {
@@ -216,6 +217,7 @@ int fields_decode(const struct fields_form *form, struct bytes canonical, struct
         size_t n = fields.repeated_count;
         if (n > 0 && bytes_cmp(fields.repeated[n - 1], value) >= 0)
             return refuse(&d, "repeated values do not ascend");
+        assert(n < room);
         fields.repeated[fields.repeated_count++] = value;
     }
     *ret_fields = fields;

@@ -89,7 +89,7 @@ int message_unpack(const ProtobufCMessageDescriptor *type, struct bytes bytes, s
         (void)sizeof((ret) == (__typeof__(zb__##snake##__unpack(NULL, 0, NULL)) *)NULL);    \
         int unpacked_ =                                                                     \
             message_unpack(&zb__##snake##__descriptor, (bytes), (arena), &message_, (why)); \
-        if (unpacked_ == 0)                                                                 \
+        if (unpacked_ >= 0)                                                                 \
             *(ret) = (void *)message_;                                                      \
         unpacked_;                                                                          \
     })
