@@ -162,7 +162,7 @@ static int registry_make(struct bytes body, struct registry **ret_registry)
         return -ENOMEM;
     registry->arena = arena_new(REGISTRY_ARENA_BYTES);
     if (registry->arena == NULL)
-        return -ENOMEM;
+        return -ENOMEM; // NOLINT(clang-analyzer-unix.Malloc): CLEANUP frees it
     const uint8_t *copy = arena_dup(registry->arena, body.data, body.size);
     if (copy == NULL)
         return -ENOMEM;
@@ -217,7 +217,7 @@ int registry_build(const Zb__RegistryBody *body, const struct seal_secret *ledge
         r = registry_make(buf_bytes(&packed), &registry);
     if (r == 0)
         r = registry_index(registry, NULL);
-    if (r < 0)
+    if (r != 0)
         return r == -EBADMSG ? -EINVAL : r;
     registry->signature = seal_sign(ledger, PURPOSE_REGISTRY, registry->body);
     *ret_registry = TAKE_PTR(registry);

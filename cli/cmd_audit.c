@@ -65,7 +65,7 @@ static int count_spool(struct cli *cli, const char *name, struct spool_counts *s
         return CLI_DONE; /* nothing was ever spooled there */
     if (r == 0)
         r = spool_counts(spool, &counts);
-    if (r < 0)
+    if (r != 0)
         return cli_complain(cli, r, &why);
     sum->spooled += counts.spooled;
     sum->applied += counts.applied;
@@ -132,7 +132,7 @@ static int checkpoint_load(struct cli *cli, const char *path, Zb__CheckpointBody
     int r = slip == NULL ? -ENOMEM : slip_load(slip, &ledger, why);
     if (r == 0)
         r = file_read(cli->arena, path, CHECKPOINT_FILE_BYTES, &text, why);
-    if (r < 0)
+    if (r != 0)
         return r;
     complaint_at(why, "%s", path);
     return audit_checkpoint_parse(text, ledger.id, &ledger.sign_public, cli->arena, ret_body, why);

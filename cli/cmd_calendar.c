@@ -36,7 +36,7 @@ static int builtin_get(void *ctx, enum ledger_table table, struct bytes key,
     int r = path == NULL ? -ENOMEM : file_read(cli->arena, path, YEAR_FILE_BYTES, &text, NULL);
     if (r == 0)
         r = year_parse(text, name, cli->arena, &record, NULL);
-    if (r < 0)
+    if (r != 0)
         return r;
     buf_reset(&builtin->packed);
     r = message_pack(&record->base, &builtin->packed);

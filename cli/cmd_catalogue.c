@@ -100,7 +100,7 @@ static int activate_run(struct cli *cli)
     int r = file_read(cli->arena, path, PACKAGE_BYTES, &package, &why);
     if (r == 0)
         r = shelf_activate(cli, package, products, &command, &why);
-    if (r < 0)
+    if (r != 0)
         return cli_complain(cli, r, &why);
     return remote_do(command);
 }

@@ -381,7 +381,7 @@ static int catalogue_found(struct init *init, struct founding *founding,
         r = catalogue_sign(&package, &administrator->sign_public, &administrator->sign_secret);
     if (r == 0)
         r = shelf_activate(cli, buf_bytes(&package), products, &command, why);
-    return r < 0 ? r : give(founding, command, "catalogue", why);
+    return r != 0 ? r : give(founding, command, "catalogue", why);
 }
 
 static int ledger_found(struct init *init, const struct identity *ledger,

@@ -74,7 +74,7 @@ static int show_run(struct cli *cli)
     int r = slip_text(cli, cli->positional[0], &text, &why);
     if (r == 0)
         r = slip_parse(buf_bytes(&text), &slip, &why);
-    if (r < 0)
+    if (r != 0)
         return cli_complain(cli, r, &why);
     if (!cli->json) {
         buf_put(&cli->out, buf_bytes(&text));

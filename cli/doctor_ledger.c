@@ -68,7 +68,7 @@ static int look_matchers(struct doctor *doctor)
     int r = matchers_enrolled(doctor->cli, &enrolled);
     if (r == 0)
         r = unit_past_survey(doctor->cli, &past_survey);
-    if (r < 0)
+    if (r != 0)
         return r;
     for (size_t i = 0; i < doctor->daemon_count; i++)
         at_work += doctor->daemons[i].instance->stage == 1 &&

@@ -244,7 +244,7 @@ static int look_spool(struct doctor *doctor, const struct doctor_daemon *daemon)
         r = spool_counts(spool, &counts);
     if (r == -ENOMEM)
         return r;
-    if (r < 0) {
+    if (r != 0) {
         doctor_complain(doctor, DOCTOR_BROKEN, dir, r, &why);
         return 0;
     }

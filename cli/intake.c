@@ -90,7 +90,7 @@ static int spool_of(struct intake *intake)
                        &intake->spool, &why);
     if (r == 0)
         r = ledger_clock_read(cli->home, &clock, &why);
-    if (r < 0) {
+    if (r != 0) {
         if (why.what[0] == '\0')
             complaint_at(&why, "%s", intake->dir == NULL ? cli->home : intake->dir);
         return cli_complain(cli, r, &why);

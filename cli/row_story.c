@@ -38,7 +38,7 @@ int row_find(struct cli *cli, struct id128 id, struct told_row *ret_row)
     if (r == 0)
         r = ledger_get_u64(page_view(page), INDEX_ROW, key_id(id128_bytes(&id)), &number);
     page_abort(TAKE_PTR(page));
-    return r < 0 ? r : row_read(cli, number, ret_row);
+    return r != 0 ? r : row_read(cli, number, ret_row);
 }
 
 /* Reported text goes to a terminal: escaped. */

@@ -222,7 +222,7 @@ static int each_entry(struct cli *cli, uint64_t id,
             r = page_entry(page, index, &bytes);
         if (r == 0)
             r = ledger_unpack(&zb__entry__descriptor, bytes, arena, &message);
-        if (r < 0)
+        if (r != 0)
             return r;
         const Zb__Entry *entry = (const Zb__Entry *)message;
         for (size_t i = 0; i < entry->n_effects; i++)

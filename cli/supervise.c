@@ -68,7 +68,7 @@ int running_read(const char *home, const char *name, struct running *ret_running
     int r = arena == NULL ? -ENOMEM : path_join(path, sizeof(path), home, file);
     if (r == 0)
         r = file_read(arena, path, READY_FILE_BYTES, &text, NULL);
-    if (r < 0)
+    if (r != 0)
         return r;
     json_t *root = json_loadb((const char *)text.data, text.size, 0, NULL);
     struct running running = {

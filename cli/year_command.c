@@ -31,7 +31,7 @@ int year_command(struct cli *cli, const char *path, struct remote_command **ret_
     int r = file_read(cli->arena, path, YEAR_FILE_BYTES, &text, why);
     if (r == 0)
         r = year_parse(text, file, cli->arena, &year, why);
-    if (r < 0)
+    if (r != 0)
         return r;
     struct remote_command *command = remote_command(cli, "calendar.load");
     remote_argument(command, "year", arena_printf(cli->arena, "%u", year->year));

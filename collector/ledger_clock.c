@@ -24,7 +24,7 @@ int ledger_clock_read(const char *home, struct ledger_clock *ret_clock, struct c
         *ret_clock = (struct ledger_clock){ .now_ms = clock_now_ms(clock) };
         return 0;
     }
-    if (r < 0)
+    if (r != 0)
         return r;
     json_error_t error;
     json_t *root = json_loadb((const char *)text.data, text.size, 0, &error);

@@ -157,7 +157,7 @@ int unchanged_event(const struct ledger_view *view, const struct ledger_unchange
     if (r == 0)
         r = LEDGER_GET(view, TABLE_REPORT, key_endpoint_producer(item->endpoint, item->producer),
                        arena, &report);
-    if (r < 0)
+    if (r != 0)
         return r;
     if (report->n_sources > BOUND_SOURCES_PER_EVENT)
         return -EBADMSG;

@@ -20,7 +20,7 @@ static int retire_active(const struct ruling *at)
     if (r == 0)
         r = LEDGER_GET(at->view, TABLE_CATALOGUE, key_id(digest_bytes(&active)), at->arena,
                        &record);
-    if (r < 0)
+    if (r != 0)
         return r == -ENOENT ? 0 : r;
     record->active = false;
     struct ledger_key key = key_id(digest_bytes(&active));

@@ -43,7 +43,7 @@ static int check_link(const struct ruling *at, struct bytes link, struct id128 i
         r = ledger_walk_next(&walk, at->arena, &key, &value);
         if (r == 0)
             r = ledger_unpack(&zb__key_record__descriptor, value, at->arena, &message);
-        if (r < 0)
+        if (r != 0)
             break;
         const Zb__RegistryKey *other = ((const Zb__KeyRecord *)message)->key;
         bool taken = other != NULL && link.size > 0 &&

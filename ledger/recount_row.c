@@ -42,7 +42,7 @@ static int showing_scan(const struct ruling *at, uint64_t endpoint, uint64_t row
         const Zb__SetRecord *set = r == 0 ? (const Zb__SetRecord *)message : NULL;
         if (r == 0)
             r = rowset_unpack(field_bytes(set->rows), at->arena, &rows);
-        if (r < 0)
+        if (r != 0)
             return r;
         if (rowset_has(&rows, row) && set->scan_ms < *ret_ms)
             *ret_ms = set->scan_ms;

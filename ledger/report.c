@@ -396,7 +396,7 @@ static int report_result(struct report *report)
     int r = result_load(at, report->batch->bodies, report->event, report->old, &result);
     if (r == 0 && result.status == RESULT_GOOD)
         r = new_facts(report, &facts, &result.status);
-    if (r < 0)
+    if (r != 0)
         return r;
     if (result.status != RESULT_GOOD)
         return answer_incomplete(report, &result);

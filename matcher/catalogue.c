@@ -91,7 +91,7 @@ static int open_index(struct catalogue *c)
     int r = kv_get(c->txn, INDEX_TABLE_INDEX, BYTES_LIT("1"), &value);
     if (r == 0)
         r = meta(c, META_INDEX_DIGEST, &digest);
-    if (r < 0)
+    if (r != 0)
         return r == -ENOENT ? -EPROTO : r;
     if (!digest_of(digest, &wanted) || !digest_eq(wanted, seal_digest(SEAL_PARTS(value))) ||
         !index_map(value, &c->index))
@@ -99,7 +99,7 @@ static int open_index(struct catalogue *c)
     r = meta(c, META_DIGEST, &digest);
     if (r == 0)
         r = meta(c, META_LABEL, &label);
-    if (r < 0)
+    if (r != 0)
         return r;
     if (!digest_of(digest, &c->digest) || label.size > CAT_LABEL_BYTES)
         return -EPROTO;

@@ -346,8 +346,10 @@ static void events_of_effects(const Zb__Entry *entry, struct arena *arena,
     for (size_t i = 0; i < entry->n_effects; i++) {
         const Zb__Effect *effect = entry->effects[i];
         Zb__OnceRecord *once = NULL;
-        if (effect->table != TABLE_ONCE || effect->removed || effect->key.len != EVENT_KEY_BYTES ||
-            MESSAGE_UNPACK(once_record, blob_bytes(effect->value), arena, &once, NULL) < 0)
+        if (effect->table != TABLE_ONCE || effect->removed || effect->key.len != EVENT_KEY_BYTES)
+            continue;
+        int r = MESSAGE_UNPACK(once_record, blob_bytes(effect->value), arena, &once, NULL);
+        if (r < 0)
             continue;
         if (once->outcome == OUTCOME_APPLIED)
             buf_put(&events->keys, blob_bytes(effect->key));
@@ -466,7 +468,7 @@ int audit_checkpoint_parse(struct bytes text, struct id128 ledger_id,
     json_decref(root);
     if (r == 0)
         r = MESSAGE_UNPACK(checkpoint_body, packed, arena, &body, NULL);
-    if (r < 0)
+    if (r != 0)
         return complain(why, r, remedy, "this is no checkpoint");
     if (!bytes_eq(blob_bytes(body->ledger_key), id128_bytes(&ledger_id)))
         return complain(why, -EBADMSG, remedy, "the checkpoint is of another ledger");

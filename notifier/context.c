@@ -52,7 +52,7 @@ int context_computer(const struct ledger_view *view, uint64_t endpoint, struct a
         *ret_text = arena_printf(arena, "computer %" PRIu64, endpoint);
         return *ret_text == NULL ? -ENOMEM : 0;
     }
-    if (r < 0)
+    if (r != 0)
         return r;
     struct buf text = BUF_INIT(BOUND_FACTS_BYTES);
     bool has_host = facts.fields.value[FACTS_HOST].size > 0;
@@ -190,7 +190,7 @@ static int product_name_of(const struct ledger_view *view, const char *names_dir
     r = path_join(path, sizeof(path), names_dir, file);
     if (r == 0)
         r = file_read(arena, path, NAMES_BYTES, &text, NULL);
-    if (r < 0)
+    if (r != 0)
         return r == -ENOMEM ? r : 0; /* names are a kindness: the id will do */
     *ret_name = name_in(text, product, chinese, arena);
     return *ret_name == NULL ? -ENOMEM : 0;

@@ -229,7 +229,7 @@ static int notice_submit(struct service *service, uint64_t id, struct complaint 
         if (r == -ENOENT)
             return complain(why, r, "name the official anew: zhengban official set",
                             "nobody is in the role that this notice goes to");
-        if (r < 0)
+        if (r != 0)
             return r;
     }
     struct channel *channel = channel_of(outbox, notice->channel);
@@ -443,7 +443,7 @@ int outbox_recover(struct service *service)
                 Zb__NoticeRecord *notice = NULL;
                 if (r == 0)
                     r = MESSAGE_UNPACK(notice_record, value, service->frames, &notice, NULL);
-                if (r < 0)
+                if (r != 0)
                     return r;
                 after = notice->id;
                 state = notice->state;

@@ -70,7 +70,7 @@ static int sitting_close(struct service *service, struct sitting *sitting, int r
     struct ledger_head head;
     if (r == 0)
         r = ledger_run_finish(sitting->run, sitting->now_ms, &head);
-    if (r < 0)
+    if (r != 0)
         return sitting_failed(service, r, "deciding; nothing of it was applied");
     if (head.index == book_head(service->book).index)
         return 0; /* nothing new: duplicates, or questions */
@@ -141,7 +141,7 @@ static int registry_renew(struct service *service, const struct ledger_view *vie
     if (r == 0)
         r = registry_build(body, &service->identity.sign_secret, &registry);
     arena_rewind(service->work, mark);
-    if (r < 0)
+    if (r != 0)
         return log_errno(service->log, r, "signing the registry");
     registry_free(service->registry);
     service->registry = registry;

@@ -241,7 +241,7 @@ static int row_append(struct draft *draft, const struct draft_item *item)
     int r = draft->count == draft->room ? draft_grow(draft) : 0;
     if (r == 0)
         r = evidence_build(draft, item, &evidence);
-    if (r < 0)
+    if (r != 0)
         return r;
     struct row row = item->row;
     if (row.fields.repeated_count > 0) {
