@@ -337,7 +337,7 @@ static int document_read(const char *path, struct import *import, const struct s
     int r = file_read(arena, path, SOURCE_FILE_BYTES, &document, why);
     if (r == 0)
         r = format_of(path, import->options, document, &format, why);
-    if (r < 0)
+    if (r != 0)
         return r;
     import->result->format = format->name;
     struct complaint inner = { 0 };

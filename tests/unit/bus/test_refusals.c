@@ -140,8 +140,8 @@ Test(refusals, fit_on_the_wire_whatever_was_refused)
     const ProtobufCEnumDescriptor *reasons = &zb__refusal_reason__descriptor;
     size_t known = 0;
     for (unsigned i = 0; i < reasons->n_values; i++) {
-        for (uint8_t k = 0; k < 2 * BOUND_REFUSAL_KEYS; k++)
-            count_one(&f, (Zb__RefusalReason)reasons->values[i].value, k);
+        for (unsigned k = 0; k < 2 * BOUND_REFUSAL_KEYS; k++)
+            count_one(&f, (Zb__RefusalReason)reasons->values[i].value, (uint8_t)k);
         known++;
     }
     const Zb__Refusals *report = refusals_report(f.refusals, 9, f.arena);
@@ -160,8 +160,8 @@ Test(refusals, fit_on_the_wire_whatever_was_refused)
 Test(refusals, tell_nothing_rather_than_half_when_memory_is_out)
 {
     struct fixture f = begin();
-    for (uint8_t k = 0; k < BOUND_REFUSAL_KEYS; k++)
-        count_one(&f, REFUSAL_FORKED, k);
+    for (unsigned k = 0; k < BOUND_REFUSAL_KEYS; k++)
+        count_one(&f, REFUSAL_FORKED, (uint8_t)k);
     for (size_t cap = 0; cap < 1024; cap += 16) {
         struct arena *small = arena_new(cap);
         cr_assert(small != NULL);
