@@ -56,6 +56,51 @@ Test(recognise, refuses_a_namesake_of_another_vendor)
     cr_assert(eq(str, v.losers[0], (char *)"premiumsoft.navicat"));
 }
 
+Test(recognise, knows_what_offices_banks_and_design_institutes_run)
+{
+    static const struct {
+        const char *name, *vendor, *product;
+        Zb__LicenceClass class;
+    } rows[] = {
+        { "PTC Creo Parametric 7.0", "PTC Inc.", "ptc.creo", CLASS_COMMERCIAL },
+        { "Rhino 7", "Robert McNeel & Associates", "mcneel.rhino", CLASS_COMMERCIAL },
+        { "SketchUp Pro 2022", "Trimble, Inc.", "trimble.sketchup", CLASS_COMMERCIAL },
+        { "理正岩土计算分析软件 7.0", "北京理正软件股份有限公司", "lizheng.geo", CLASS_COMMERCIAL },
+        { "瀚高数据库管理系统", "瀚高基础软件股份有限公司", "highgo.hgdb", CLASS_COMMERCIAL },
+        { "Microsoft Access 2019", "Microsoft Corporation", "microsoft.access", CLASS_COMMERCIAL },
+        { "Microsoft PowerBI Desktop (x64)", "Microsoft Corporation", "microsoft.power-bi",
+          CLASS_FREE },
+        { "ESET Endpoint Security", "ESET, spol. s r.o.", "eset.endpoint", CLASS_COMMERCIAL },
+        { "中望CAD机械版 2023", "广州中望龙腾软件股份有限公司", "zwsoft.zwcad", CLASS_COMMERCIAL },
+        { "DBeaver 23.0.1", "DBeaver Corp", "dbeaver.community", CLASS_OPEN_SOURCE },
+        { "IBM SPSS Statistics 26", "IBM Corp", "ibm.spss", CLASS_COMMERCIAL },
+        { "SAP GUI for Windows 7.60", "SAP SE", "sap.gui", CLASS_COMMERCIAL },
+    };
+    static const struct {
+        const char *name, *vendor;
+    } namesakes[] = {
+        { "Rhino 1.7", NULL },
+        { "Rhino", "Mozilla" },
+        { "SketchUp Pro", "Totally Other Ltd" },
+        { "Enterprise Architect", NULL },
+        { "Origin", "Electronic Arts, Inc." },
+        { "Enscape", NULL },
+        { "AIX", "Totally Other Ltd" },
+        { "TiDB", "Totally Other Ltd" },
+    };
+    CLEANUP(fixture_freep) struct fixture *f = fixture_new();
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        expect(
+            f,
+            (struct fixture_row){ .source = "arp", .name = rows[i].name, .vendor = rows[i].vendor },
+            rows[i].product, rows[i].class, GRADE_NAME_VENDOR);
+    for (size_t i = 0; i < ARRAY_LEN(namesakes); i++)
+        expect(f,
+               (struct fixture_row){
+                   .source = "arp", .name = namesakes[i].name, .vendor = namesakes[i].vendor },
+               "", CLASS_UNKNOWN, GRADE_NONE);
+}
+
 Test(recognise, wants_the_vendor_of_a_common_word)
 {
     CLEANUP(fixture_freep) struct fixture *f = fixture_new();
