@@ -267,7 +267,7 @@ static int place_find(struct host *host, struct rpm_place *ret_place, int *ret_f
             *ret_place = (struct rpm_place){ .form = &forms[k], .path = folders[i] };
             (void)snprintf(ret_place->folder, sizeof(ret_place->folder), "/proc/self/fd/%d", fd);
             *ret_fd = fd;
-            fd = -1;
+            fd = -1; // NOLINT(clang-analyzer-deadcode.DeadStores): close_fdp reads it
             return r;
         }
         if (fd < 0 && fd != -ENOENT && fd != -ENOTDIR) {
