@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "proto/blob.h"
 #include "proto/frame.h"
 
 enum {
@@ -30,11 +31,6 @@ struct registry {
     struct unit *units;              /* content->n_units, ascending id */
 };
 
-static struct bytes blob(ProtobufCBinaryData data)
-{
-    return bytes_of(data.data, data.len);
-}
-
 static int refuse(struct complaint *why, const char *what)
 {
     complaint_at(why, "registry");
@@ -46,13 +42,13 @@ static int refuse(struct complaint *why, const char *what)
 static int key_cmp_link(const void *a, const void *b)
 {
     const Zb__RegistryKey *const *x = a, *const *y = b;
-    return bytes_cmp(blob((*x)->link_public), blob((*y)->link_public));
+    return bytes_cmp(blob_bytes((*x)->link_public), blob_bytes((*y)->link_public));
 }
 
 static int key_cmp_id(const void *a, const void *b)
 {
     const Zb__RegistryKey *const *x = a, *const *y = b;
-    return bytes_cmp(blob((*x)->id), blob((*y)->id));
+    return bytes_cmp(blob_bytes((*x)->id), blob_bytes((*y)->id));
 }
 
 static int unit_cmp(const void *a, const void *b)
@@ -78,7 +74,7 @@ static int key_check(const Zb__RegistryKey *key, struct complaint *why)
     if (key->sign_public.len != sizeof(sign_public.b) || key->link_public.len != LINK_KEY_BYTES)
         return refuse(why, "a key has the wrong size");
     memcpy(sign_public.b, key->sign_public.data, sizeof(sign_public.b));
-    if (!id128_of(blob(key->id), &id) || !id128_eq(id, seal_key_id(&sign_public)))
+    if (!id128_of(blob_bytes(key->id), &id) || !id128_eq(id, seal_key_id(&sign_public)))
         return refuse(why, "a key's id is not that of its signing key");
     if (key->role == ROLE_NONE || key->state == KEY_STATE_NONE)
         return refuse(why, "a key has no role or no state");
@@ -200,7 +196,7 @@ int registry_open(struct bytes body, struct bytes signature, const struct seal_p
     if (r < 0)
         return r;
     struct id128 id = seal_key_id(ledger);
-    if (!bytes_eq(blob(registry->content->ledger_key), bytes_of(id.b, sizeof(id.b))))
+    if (!bytes_eq(blob_bytes(registry->content->ledger_key), bytes_of(id.b, sizeof(id.b))))
         return complain(why, -EKEYREJECTED, "ask the ledger's administrator",
                         "signed by the pinned ledger, but names another as its own");
     *ret_registry = TAKE_PTR(registry);
@@ -261,7 +257,7 @@ int64_t registry_issued_ms(const struct registry *registry)
 
 struct bytes registry_active_catalogue(const struct registry *registry)
 {
-    return blob(registry->content->active_catalogue);
+    return blob_bytes(registry->content->active_catalogue);
 }
 
 bool registry_simulated(const struct registry *registry)
@@ -321,7 +317,7 @@ Zb__RefusalReason registry_admit(const struct registry *registry, unsigned roles
     const Zb__RegistryKey *key = registry_by_link(registry, link_public);
     Zb__RefusalReason reason = key_refusal(key, roles);
     if (reason == REFUSAL_NONE) {
-        (void)id128_of(blob(key->id), ret_id); /* sizes were checked when it was opened */
+        (void)id128_of(blob_bytes(key->id), ret_id); /* sizes were checked when it was opened */
         *ret_role = key->role;
     }
     return reason;

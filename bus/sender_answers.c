@@ -29,14 +29,14 @@ static bool is_ledgers(const struct sender *s, const char *purpose, ProtobufCBin
                        ProtobufCBinaryData body, ProtobufCBinaryData signature)
 {
     struct id128 id;
-    return id128_of(run_of(key), &id) && id128_eq(id, s->options.ledger_id) &&
-           seal_verify(&s->options.ledger_key, purpose, run_of(body), run_of(signature));
+    return id128_of(blob_bytes(key), &id) && id128_eq(id, s->options.ledger_id) &&
+           seal_verify(&s->options.ledger_key, purpose, blob_bytes(body), blob_bytes(signature));
 }
 
 static bool is_mine(const struct sender *s, ProtobufCBinaryData producer)
 {
     struct id128 id;
-    return id128_of(run_of(producer), &id) && id128_eq(id, s->identity.id);
+    return id128_of(blob_bytes(producer), &id) && id128_eq(id, s->identity.id);
 }
 
 /* ---- outcomes -------------------------------------------------------------------------------- */
@@ -82,7 +82,7 @@ static int rows_of(struct step *at, const Zb__Outcome *outcome, struct settled_o
         return -ENOMEM;
     size_t count = 0;
     for (size_t i = 0; i < outcome->n_rows; i++)
-        count += id128_of(run_of(outcome->rows[i]), &rows[count]);
+        count += id128_of(blob_bytes(outcome->rows[i]), &rows[count]);
     settled->rows = rows;
     settled->row_count = count;
     return 0;
@@ -92,7 +92,7 @@ static int outcome_weigh(struct step *at, const Zb__Outcome *outcome, struct ver
 {
     struct sender *s = at->sender;
     struct digest digest, mine;
-    if (!digest_of(run_of(outcome->digest), &digest))
+    if (!digest_of(blob_bytes(outcome->digest), &digest))
         return 0;
     int r = flight_digest(at, outcome->sequence, &mine);
     if (r < 0) {
@@ -197,8 +197,8 @@ static int settled_arrived(struct step *at, size_t link, const Zb__Settled *sett
     if (!is_ledgers(s, PURPOSE_SETTLED, settled->ledger_key, settled->settlement,
                     settled->signature))
         blame(at, link, "a settlement without the ledger's signature");
-    else if ((r = MESSAGE_UNPACK(settlement, run_of(settled->settlement), at->arena, &settlement,
-                                 NULL)) == -EBADMSG)
+    else if ((r = MESSAGE_UNPACK(settlement, blob_bytes(settled->settlement), at->arena,
+                                 &settlement, NULL)) == -EBADMSG)
         r = 0; /* the ledger's own, of a later version than this program knows */
     else if (r == 0 && !is_mine(s, settlement->producer))
         blame(at, link, "another collector's settlement");
@@ -219,8 +219,8 @@ static int resumed_arrived(struct step *at, size_t link, const Zb__Resumed *resu
     int r = 0;
     if (!is_ledgers(s, PURPOSE_RESUMED, resumed->ledger_key, resumed->body, resumed->signature))
         blame(at, link, "a RESUMED without the ledger's signature");
-    else if ((r = MESSAGE_UNPACK(resumed_body, run_of(resumed->body), at->arena, &body, NULL)) ==
-             -EBADMSG)
+    else if ((r = MESSAGE_UNPACK(resumed_body, blob_bytes(resumed->body), at->arena, &body,
+                                 NULL)) == -EBADMSG)
         r = 0;
     else if (r == 0 && !is_mine(s, body->producer))
         blame(at, link, "another collector's RESUMED");

@@ -153,8 +153,8 @@ static int draft_add(struct draft *draft, const struct outgoing_event *event)
     if (r == 0)
         r = draft_run(draft, &draft->facts, &draft->seen_facts, event->facts);
     if (r == 0 && event->set != NULL)
-        r = draft_message(draft, &draft->sets, &draft->seen_sets, run_of(event->set->result_digest),
-                          &event->set->base);
+        r = draft_message(draft, &draft->sets, &draft->seen_sets,
+                          blob_bytes(event->set->result_digest), &event->set->base);
     for (size_t i = 0; r == 0 && i < event->evidence_count; i++)
         r = draft_evidence(draft, event->evidence[i]);
     if (r < 0)

@@ -11,6 +11,7 @@
 #define BUS_SENDER_INNER_H
 
 #include "bus/sender.h"
+#include "proto/blob.h"
 
 enum {
     FRAMES_MAX = 512, /* unanswered frames over all links */
@@ -165,12 +166,7 @@ int frame_arrived(struct step *at, const struct sender_event *event);
 
 static inline ProtobufCBinaryData data_of(const void *data, size_t size)
 {
-    return (ProtobufCBinaryData){ .len = size, .data = (uint8_t *)(uintptr_t)data };
-}
-
-static inline struct bytes run_of(ProtobufCBinaryData field)
-{
-    return bytes_of(field.data, field.len);
+    return blob_of(bytes_of(data, size));
 }
 
 #endif

@@ -148,7 +148,7 @@ int resumed_take(struct step *at, const Zb__ResumedBody *body)
 {
     struct sender *s = at->sender;
     struct id128 nonce;
-    if (s->phase == PHASE_RUNNING || !id128_of(run_of(body->nonce), &nonce) ||
+    if (s->phase == PHASE_RUNNING || !id128_of(blob_bytes(body->nonce), &nonce) ||
         !id128_eq(nonce, s->nonce))
         return 0; /* an answer to an earlier question */
     if (body->refused != REFUSAL_NONE) {

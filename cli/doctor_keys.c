@@ -130,7 +130,7 @@ static int look_key(struct doctor *doctor, const struct wanted_key *key)
     if (key->role != ROLE_LEDGER)
         return look_registered(doctor, key, &slip);
     const Zb__RegistryKey *ledger = doctor->genesis->ledger;
-    if (ledger == NULL || !bytes_eq(field_bytes(ledger->id), id128_bytes(&slip.id)))
+    if (ledger == NULL || !bytes_eq(blob_bytes(ledger->id), id128_bytes(&slip.id)))
         doctor_broken(doctor, key->secret_path, _("restore keys and ledger from the same backup"),
                       _("this ledger was founded with another key"));
     return 0;

@@ -103,7 +103,7 @@ static int todo_row(struct cli *cli, struct bytes key, struct bytes active, stru
     struct arena_mark mark = arena_mark(cli->arena);
     Zb__VerdictRecord *record = NULL;
     int r = READ_GET(cli, TABLE_VERDICT, key_id(key), &record);
-    if (r == 0 && !bytes_eq(field_bytes(record->catalogue), active))
+    if (r == 0 && !bytes_eq(blob_bytes(record->catalogue), active))
         record = NULL; /* opinions by another catalogue do not count */
     if (record != NULL && record->conflict)
         todo->conflict++;
@@ -318,7 +318,7 @@ static int look_role(struct doctor *doctor, const char *unit, Zb__OfficialRole r
                     _("nobody is in this role; its notices go to the next one up"));
     else if (r < 0)
         return r;
-    else if (read_person(cli, field_bytes(official->person)) == NULL)
+    else if (read_person(cli, blob_bytes(official->person)) == NULL)
         doctor_warn(doctor, where, remedy, _("the person's name and address were erased"));
     else if (is_out_of_reach(cli->config, official))
         doctor_broken(doctor, where, _("set mail.url, or give the official the channel 'file'"),

@@ -73,7 +73,7 @@ static int after_once(const struct ledger_writer *writer, struct bytes key, stru
     if (rc == -ENOENT) {
         fresh.epoch = epoch;
         fresh.floor = 1;
-        fresh.chain = field_of(digest_bytes(&no_chain));
+        fresh.chain = blob_of(digest_bytes(&no_chain));
         record = &fresh;
     } else if (rc < 0) {
         return rc;
@@ -138,12 +138,12 @@ static int apply_effect(const struct ledger_writer *writer, const Zb__Effect *ef
     enum ledger_table table = (enum ledger_table)effect->table;
     bool journalled = effect->table > 0 && effect->table < TABLE_RECORD_END &&
                       table != TABLE_PRIVATE && ledger_table_name(table) != NULL;
-    struct ledger_key key = key_id(field_bytes(effect->key));
+    struct ledger_key key = key_id(blob_bytes(effect->key));
     if (!journalled || key.size == 0)
         return -EBADMSG;
     struct arena_mark mark = arena_mark(arena);
     int r = effect->removed ? del_record(writer, table, key, arena)
-                            : put_record(writer, table, key, field_bytes(effect->value), arena);
+                            : put_record(writer, table, key, blob_bytes(effect->value), arena);
     arena_rewind(arena, mark);
     return r;
 }
@@ -190,7 +190,7 @@ int ledger_apply_unchanged(const struct ledger_writer *writer, const struct ledg
         put_u64be(seen + 16, (uint64_t)item->scan_ms);
         struct digest digest = event_digest(item->producer, item->epoch, &event);
         Zb__OnceRecord once = ZB__ONCE_RECORD__INIT;
-        once.digest = field_of(digest_bytes(&digest));
+        once.digest = blob_of(digest_bytes(&digest));
         once.outcome = OUTCOME_APPLIED;
         struct bytes value;
         r = packed_of(&once.base, arena, &value);
@@ -211,7 +211,7 @@ static int apply_unchanged_list(const struct ledger_writer *writer, const Zb__Un
 {
     if (list->items.len % UNCHANGED_ITEM_BYTES != 0)
         return -EBADMSG;
-    struct reader in = reader_of(field_bytes(list->items));
+    struct reader in = reader_of(blob_bytes(list->items));
     while (reader_left(&in) > 0) {
         struct ledger_unchanged item;
         item.epoch = read_u64be(&in);
@@ -220,7 +220,7 @@ static int apply_unchanged_list(const struct ledger_writer *writer, const Zb__Un
         item.scan_ms = (int64_t)read_u64be(&in);
         uint32_t producer = read_u32be(&in);
         if (producer >= list->n_producers ||
-            !id128_of(field_bytes(list->producers[producer]), &item.producer))
+            !id128_of(blob_bytes(list->producers[producer]), &item.producer))
             return -EBADMSG;
         int r = ledger_apply_unchanged(writer, &item, arena);
         if (r < 0)
@@ -243,8 +243,8 @@ int ledger_apply_private(const struct ledger_writer *writer, const struct ledger
                          struct arena *arena)
 {
     Zb__PrivateRecord record = ZB__PRIVATE_RECORD__INIT;
-    record.salt = field_of(id128_bytes(&item->salt));
-    record.value = field_of(item->value);
+    record.salt = blob_of(id128_bytes(&item->salt));
+    record.value = blob_of(item->value);
     record.kind = (char *)(uintptr_t)item->kind; /* only read */
     struct arena_mark mark = arena_mark(arena);
     struct bytes value;

@@ -19,7 +19,7 @@ void settle_put(const struct ruling *at, struct id128 producer, uint64_t epoch, 
                 struct digest digest, Zb__OutcomeKind kind, Zb__RefusalReason reason)
 {
     Zb__OnceRecord record = ZB__ONCE_RECORD__INIT;
-    record.digest = field_of(digest_bytes(&digest));
+    record.digest = blob_of(digest_bytes(&digest));
     record.outcome = kind;
     record.reason = reason;
     struct ledger_key key = key_once(producer, epoch, sequence);
@@ -233,12 +233,12 @@ int rule_batch(const struct ruling *at, const struct ledger_batch *batch)
     struct id128 producer;
     bool known, simulated;
     Zb__RefusalReason reason;
-    int r = check_sender(at, field_bytes(header->producer), PURPOSE_BATCH,
-                         field_bytes(batch->batch->header), field_bytes(batch->batch->signature),
+    int r = check_sender(at, blob_bytes(header->producer), PURPOSE_BATCH,
+                         blob_bytes(batch->batch->header), blob_bytes(batch->batch->signature),
                          &known, &reason);
     if (r < 0)
         return r;
-    if (!known || !id128_of(field_bytes(header->producer), &producer)) {
+    if (!known || !id128_of(blob_bytes(header->producer), &producer)) {
         emit_refused(at->out, reason);
         return 0;
     }
@@ -253,7 +253,7 @@ int rule_batch(const struct ruling *at, const struct ledger_batch *batch)
     if (r < 0)
         return r;
     if (reason == REFUSAL_NONE &&
-        !bytes_eq(field_bytes(header->ledger), id128_bytes(&at->rules->ledger_id)))
+        !bytes_eq(blob_bytes(header->ledger), id128_bytes(&at->rules->ledger_id)))
         reason = REFUSAL_KEY_MISMATCH;
     if (reason == REFUSAL_NONE && header->simulated != simulated)
         reason = REFUSAL_SIMULATED;
@@ -288,16 +288,16 @@ static int take_resume(const struct ruling *at, const Zb__ResumeBody *body)
     if (r < 0)
         return r;
     if (record != NULL) {
-        struct ledger_key key = key_id(field_bytes(body->producer));
+        struct ledger_key key = key_id(blob_bytes(body->producer));
         struct id128 producer;
         (void)emit_entry(at->out, record->quarantined ? ENTRY_FORKED : ENTRY_EPOCH,
-                         field_bytes(body->producer),
+                         blob_bytes(body->producer),
                          "resume: told epoch %llu sequence %llu, granted epoch %llu%s",
                          (unsigned long long)body->epoch, (unsigned long long)body->highest,
                          (unsigned long long)resumed->epoch,
                          resumed->behind ? ", this ledger has lost events" : "");
         emit_put(at->out, TABLE_PRODUCER, ledger_key_bytes(&key), &record->base);
-        if (record->quarantined && id128_of(field_bytes(body->producer), &producer)) {
+        if (record->quarantined && id128_of(blob_bytes(body->producer), &producer)) {
             r = settle_alarm(at, producer);
             if (r < 0)
                 return r;
@@ -312,15 +312,15 @@ int rule_resume(const struct ruling *at, const Zb__Resume *resume)
     Zb__ResumeBody *body = NULL;
     bool known, simulated;
     Zb__RefusalReason reason;
-    int r = MESSAGE_UNPACK(resume_body, field_bytes(resume->body), at->arena, &body, NULL);
+    int r = MESSAGE_UNPACK(resume_body, blob_bytes(resume->body), at->arena, &body, NULL);
     if (r == -ENOMEM)
         return r;
     if (r < 0) {
         emit_refused(at->out, REFUSAL_BAD_FRAME);
         return 0;
     }
-    r = check_sender(at, field_bytes(body->producer), PURPOSE_RESUME, field_bytes(resume->body),
-                     field_bytes(resume->signature), &known, &reason);
+    r = check_sender(at, blob_bytes(body->producer), PURPOSE_RESUME, blob_bytes(resume->body),
+                     blob_bytes(resume->signature), &known, &reason);
     if (r < 0)
         return r;
     if (!known) {
@@ -331,7 +331,7 @@ int rule_resume(const struct ruling *at, const Zb__Resume *resume)
     if (r < 0)
         return r;
     if (reason == REFUSAL_NONE &&
-        !bytes_eq(field_bytes(body->ledger), id128_bytes(&at->rules->ledger_id)))
+        !bytes_eq(blob_bytes(body->ledger), id128_bytes(&at->rules->ledger_id)))
         reason = REFUSAL_KEY_MISMATCH;
     if (reason == REFUSAL_NONE && body->simulated != simulated)
         reason = REFUSAL_SIMULATED;

@@ -55,9 +55,9 @@ int bodies_new(const Zb__Batch *batch, struct arena *arena, struct batch_bodies 
         return -ENOMEM;
     bodies->batch = batch;
     for (size_t i = 0; i < batch->n_rows; i++)
-        bodies->rows.body[i] = (struct body){ row_id(field_bytes(batch->rows[i])), i };
+        bodies->rows.body[i] = (struct body){ row_id(blob_bytes(batch->rows[i])), i };
     for (size_t i = 0; i < batch->n_facts; i++)
-        bodies->facts.body[i] = (struct body){ facts_id(field_bytes(batch->facts[i])), i };
+        bodies->facts.body[i] = (struct body){ facts_id(blob_bytes(batch->facts[i])), i };
     for (size_t i = 0; i < batch->n_evidence; i++)
         bodies->evidence.body[i] = (struct body){ evidence_id(batch->evidence[i]), i };
     list_sort(&bodies->rows);
@@ -70,13 +70,13 @@ int bodies_new(const Zb__Batch *batch, struct arena *arena, struct batch_bodies 
 struct bytes bodies_row(const struct batch_bodies *bodies, struct id128 id)
 {
     const struct body *body = list_find(&bodies->rows, id);
-    return body == NULL ? bytes_of(NULL, 0) : field_bytes(bodies->batch->rows[body->index]);
+    return body == NULL ? bytes_of(NULL, 0) : blob_bytes(bodies->batch->rows[body->index]);
 }
 
 struct bytes bodies_facts(const struct batch_bodies *bodies, struct id128 id)
 {
     const struct body *body = list_find(&bodies->facts, id);
-    return body == NULL ? bytes_of(NULL, 0) : field_bytes(bodies->batch->facts[body->index]);
+    return body == NULL ? bytes_of(NULL, 0) : blob_bytes(bodies->batch->facts[body->index]);
 }
 
 const Zb__Evidence *bodies_evidence(const struct batch_bodies *bodies, struct id128 id)
@@ -89,7 +89,7 @@ const Zb__RowSet *bodies_set(const struct batch_bodies *bodies, struct bytes res
 {
     const Zb__Batch *batch = bodies->batch;
     for (size_t i = 0; i < batch->n_sets; i++)
-        if (bytes_eq(field_bytes(batch->sets[i]->result_digest), result_digest))
+        if (bytes_eq(blob_bytes(batch->sets[i]->result_digest), result_digest))
             return batch->sets[i];
     return NULL;
 }

@@ -15,11 +15,11 @@
 
 static ProtobufCBinaryData evidence_of(struct case_work *work, const Zb__InstallRecord *install)
 {
-    struct id128 id = seal_id128(SEAL_PARTS(BYTES_LIT("install"), field_bytes(install->rows)));
+    struct id128 id = seal_id128(SEAL_PARTS(BYTES_LIT("install"), blob_bytes(install->rows)));
     void *copy = arena_dup(work->at->arena, id.b, sizeof(id.b));
     if (copy == NULL)
         (void)case_fail(work, -ENOMEM); /* sticky */
-    return field_of(bytes_of(copy, copy == NULL ? 0 : sizeof(id.b)));
+    return blob_of(bytes_of(copy, copy == NULL ? 0 : sizeof(id.b)));
 }
 
 /* When a producer last saw the endpoint, its unchanged reports included; 0 when it never did. */
@@ -151,8 +151,8 @@ static void drop_stale_rejections(struct case_work *work, const struct stand *st
             continue;
         if (line->endpoint != 0) {
             const struct stand_install *install = stand_install(stand, line->endpoint);
-            if (install == NULL || !bytes_eq(field_bytes(evidence_of(work, install->record)),
-                                             field_bytes(line->evidence))) {
+            if (install == NULL || !bytes_eq(blob_bytes(evidence_of(work, install->record)),
+                                             blob_bytes(line->evidence))) {
                 line->state = LINE_CLOSED;
                 line->closed_why = (char *)(uintptr_t) "rejected, evidence has changed";
                 case_touch_line(work, i);

@@ -234,7 +234,7 @@ static int is_root_key(const struct ruling *at, struct bytes actor, bool *ret_ro
     if (r < 0)
         return r;
     const Zb__RegistryKey *root = genesis->root != NULL ? genesis->root : genesis->ledger;
-    *ret_root = root != NULL && bytes_eq(field_bytes(root->id), actor);
+    *ret_root = root != NULL && bytes_eq(blob_bytes(root->id), actor);
     return 0;
 }
 
@@ -288,20 +288,20 @@ static int check_signature(const struct ruling *at, const Zb__Command *command,
     Zb__KeyRecord *record;
     struct seal_public key;
     *ret_reason = REFUSAL_UNKNOWN_KEY;
-    int r = LEDGER_GET(at->view, TABLE_KEY, key_id(field_bytes(body->actor)), at->arena, &record);
+    int r = LEDGER_GET(at->view, TABLE_KEY, key_id(blob_bytes(body->actor)), at->arena, &record);
     if (r < 0)
         return r == -ENOENT ? 0 : r;
     if (record->key == NULL || record->key->sign_public.len != sizeof(key.b))
         return -EBADMSG;
     memcpy(key.b, record->key->sign_public.data, sizeof(key.b));
-    if (!seal_verify(&key, PURPOSE_COMMAND, field_bytes(command->body),
-                     field_bytes(command->signature)))
+    if (!seal_verify(&key, PURPOSE_COMMAND, blob_bytes(command->body),
+                     blob_bytes(command->signature)))
         *ret_reason = REFUSAL_BAD_SIGNATURE;
     else if (record->key->role != ROLE_OFFICIAL && record->key->role != ROLE_LEDGER)
         *ret_reason = REFUSAL_WRONG_ROLE;
     else if (record->key->state != KEY_ACTIVE)
         *ret_reason = REFUSAL_REVOKED_KEY;
-    else if (!bytes_eq(field_bytes(body->ledger), id128_bytes(&at->rules->ledger_id)))
+    else if (!bytes_eq(blob_bytes(body->ledger), id128_bytes(&at->rules->ledger_id)))
         *ret_reason = REFUSAL_KEY_MISMATCH;
     else
         *ret_reason = REFUSAL_NONE;
@@ -328,7 +328,7 @@ static const char *signature_fault(Zb__RefusalReason reason)
 static int answer_again(const struct ruling *at, const Zb__CommandBody *body)
 {
     Zb__CommandRecord *record;
-    int r = LEDGER_GET(at->view, TABLE_COMMAND, key_id(field_bytes(body->id)), at->arena, &record);
+    int r = LEDGER_GET(at->view, TABLE_COMMAND, key_id(blob_bytes(body->id)), at->arena, &record);
     if (r < 0)
         return r;
     emit_result(at->out, record->refused, "%s", record->text);
@@ -353,7 +353,7 @@ static int record_command(const struct ruling *at, const Zb__Command *command,
     Zb__Entry *entry = list.entry_count > 0 ? list.entries[list.entry_count - 1] : NULL;
     if (entry == NULL)
         entry = emit_entry(at->out, result->refused == REFUSAL_NONE ? ENTRY_POLICY : ENTRY_REFUSALS,
-                           field_bytes(body->actor), "%.64s", body->verb);
+                           blob_bytes(body->actor), "%.64s", body->verb);
     if (entry == NULL)
         return output_error(at->out);
     entry->command = command->body;
@@ -364,7 +364,7 @@ static int record_command(const struct ruling *at, const Zb__Command *command,
     record.values = result->values;
     record.n_values = result->n_values;
     record.at_ms = at->now_ms;
-    struct ledger_key key = key_id(field_bytes(body->id));
+    struct ledger_key key = key_id(blob_bytes(body->id));
     emit_put(at->out, TABLE_COMMAND, ledger_key_bytes(&key), &record.base);
     return output_error(at->out);
 }
@@ -381,7 +381,7 @@ static int take_command(const struct ruling *at, const Zb__Command *command,
     }
     if (!check_arguments(at, spec, body))
         return output_error(at->out);
-    const struct command_call call = { .at = at, .body = body, .actor = field_bytes(body->actor) };
+    const struct command_call call = { .at = at, .body = body, .actor = blob_bytes(body->actor) };
     const char *unit =
         spec->unit_argument == NULL ? NULL : command_argument(&call, spec->unit_argument);
     int r = may_give(at, call.actor, spec, unit, &may);
@@ -400,7 +400,7 @@ int rule_command(const struct ruling *at, const Zb__Command *command)
 {
     Zb__CommandBody *body = NULL;
     Zb__RefusalReason reason;
-    int r = MESSAGE_UNPACK(command_body, field_bytes(command->body), at->arena, &body, NULL);
+    int r = MESSAGE_UNPACK(command_body, blob_bytes(command->body), at->arena, &body, NULL);
     if (r == -ENOMEM)
         return r;
     if (r < 0 || body->id.len != 16 || body->algorithm != SEAL_BLAKE2B_ED25519) {

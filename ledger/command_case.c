@@ -100,7 +100,7 @@ static int decide_confirm(const struct command_call *call)
     if (work.rec->state != CASE_SUSPECTED)
         return refuse_state(call, &work, "only a suspicion is confirmed");
     case_reason(&work, ENTRY_CASE, "confirmed (%s)", reason_of(call));
-    work.rec->confirmed_by = field_of(call->actor);
+    work.rec->confirmed_by = blob_of(call->actor);
     case_confirm(&work);
     return done(call, &work);
 }
@@ -212,7 +212,7 @@ static void put_proof(struct case_work *work, Zb__ProofRecord *proof)
     proof->case_id = work->rec->id;
     proof->number = ++work->rec->next_proof;
     proof->at_ms = work->at->now_ms;
-    proof->by = field_of(work->actor);
+    proof->by = blob_of(work->actor);
     work->dirty = true;
     struct ledger_key key = key_u64_u64(proof->case_id, proof->number);
     if (case_begin(work))
@@ -250,7 +250,7 @@ static int decide_proof(const struct command_call *call)
     }
     Zb__ProofRecord proof = ZB__PROOF_RECORD__INIT;
     proof.kind = (char *)(uintptr_t)command_argument(call, "kind");
-    proof.digest = field_of(digest_bytes(&digest));
+    proof.digest = blob_of(digest_bytes(&digest));
     proof.note = (char *)(uintptr_t)reason_of(call);
     case_reason(&work, ENTRY_CASE, "proof");
     put_proof(&work, &proof);

@@ -45,11 +45,11 @@ static int decide_activate(const struct command_call *call)
         emit_result(at->out, REFUSAL_BAD_STATE, "catalogue %s is active already", hex);
         return 0;
     }
-    record.digest = field_of(digest_bytes(&digest));
+    record.digest = blob_of(digest_bytes(&digest));
     record.label = (char *)(uintptr_t)command_argument(call, "label"); /* only read */
     record.products = command_number(call, "products", 0);
     record.activated_ms = at->now_ms;
-    record.activated_by = field_of(call->actor);
+    record.activated_by = blob_of(call->actor);
     record.active = true;
     (void)emit_entry(at->out, ENTRY_CATALOGUE, call->actor, "catalogue %s active", record.label);
     r = retire_active(at);

@@ -47,8 +47,8 @@ static int check_link(const struct ruling *at, struct bytes link, struct id128 i
             break;
         const Zb__RegistryKey *other = ((const Zb__KeyRecord *)message)->key;
         bool taken = other != NULL && link.size > 0 &&
-                     bytes_eq(field_bytes(other->link_public), link) &&
-                     !bytes_eq(field_bytes(other->id), id128_bytes(&id));
+                     bytes_eq(blob_bytes(other->link_public), link) &&
+                     !bytes_eq(blob_bytes(other->id), id128_bytes(&id));
         arena_rewind(at->arena, mark);
         count++;
         if (taken) {
@@ -82,7 +82,7 @@ static int count_matchers(const struct ruling *at, Zb__Role role, bool more)
 
 static int put_key(const struct ruling *at, const Zb__KeyRecord *record)
 {
-    struct ledger_key key = key_id(field_bytes(record->key->id));
+    struct ledger_key key = key_id(blob_bytes(record->key->id));
     emit_put(at->out, TABLE_KEY, ledger_key_bytes(&key), &record->base);
     return state_bump(at, STATE_REGISTRY);
 }
@@ -121,15 +121,15 @@ static int decide_enrol(const struct command_call *call)
     int r = check_link(at, bytes_of(link, sizeof(link)), id, &is_free);
     if (r < 0 || !is_free)
         return r;
-    key.id = field_of(id128_bytes(&id));
-    key.sign_public = field_of(bytes_of(sign.b, sizeof(sign.b)));
-    key.link_public = field_of(bytes_of(link, sizeof(link)));
+    key.id = blob_of(id128_bytes(&id));
+    key.sign_public = blob_of(bytes_of(sign.b, sizeof(sign.b)));
+    key.link_public = blob_of(bytes_of(link, sizeof(link)));
     key.unit = (char *)(uintptr_t)(unit == NULL ? "" : unit);    /* only read */
     key.label = (char *)(uintptr_t)(label == NULL ? "" : label); /* only read */
     key.state = KEY_ACTIVE;
     key.enrolled_ms = at->now_ms;
     record.key = &key;
-    record.enrolled_by = field_of(call->actor);
+    record.enrolled_by = blob_of(call->actor);
     (void)emit_entry(at->out, ENTRY_KEY, call->actor, "key %s enrolled", hex);
     r = put_key(at, &record);
     if (r == 0)
@@ -158,7 +158,7 @@ static int decide_revoke(const struct command_call *call)
         return 0;
     }
     if (record->key->role == ROLE_LEDGER || record->key->state == KEY_REVOKED ||
-        bytes_eq(field_bytes(record->key->id), call->actor)) {
+        bytes_eq(blob_bytes(record->key->id), call->actor)) {
         emit_result(at->out, REFUSAL_BAD_STATE, "key %s is %s", hex,
                     record->key->state == KEY_REVOKED  ? "revoked already"
                     : record->key->role == ROLE_LEDGER ? "the ledger's own"
@@ -167,7 +167,7 @@ static int decide_revoke(const struct command_call *call)
     }
     record->key->state = KEY_REVOKED;
     record->key->revoked_ms = at->now_ms;
-    record->revoked_by = field_of(call->actor);
+    record->revoked_by = blob_of(call->actor);
     record->revoked_why = (char *)(uintptr_t)command_argument(call, "reason"); /* only read */
     (void)emit_entry(at->out, ENTRY_KEY, call->actor, "key %s revoked", hex);
     r = put_key(at, record);

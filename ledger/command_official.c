@@ -51,7 +51,7 @@ static int find_key(const struct command_call *call, struct id128 *id, Zb__Offic
         emit_result(call->at->out, REFUSAL_NOT_FOUND,
                     "%s is no active key of a person; enrol it first", hex);
     *ret_good = active;
-    official->key = field_of(id128_bytes(id));
+    official->key = blob_of(id128_bytes(id));
     return r;
 }
 
@@ -85,7 +85,7 @@ static int keep_person(const struct command_call *call, struct id128 *handle)
     if (packed == NULL)
         return -ENOMEM;
     struct bytes value = bytes_of(packed, zb__person_value__pack(&person, packed));
-    struct id128 salt = private_salt(at->rules, field_bytes(call->body->id), "person");
+    struct id128 salt = private_salt(at->rules, blob_bytes(call->body->id), "person");
     *handle = emit_private(at->out, "person", salt, value);
     return output_error(at->out);
 }
@@ -113,7 +113,7 @@ static int decide_set(const struct command_call *call)
         r = keep_person(call, &handle);
     if (r < 0)
         return r;
-    official.person = field_of(id128_bytes(&handle));
+    official.person = blob_of(id128_bytes(&handle));
     (void)emit_entry(at->out, ENTRY_OFFICIAL, call->actor, "%s of %s named", role, official.unit);
     struct ledger_key key = key_text_u8(official.unit, (uint8_t)official.role);
     emit_put(at->out, TABLE_OFFICIAL, ledger_key_bytes(&key), &official.base);

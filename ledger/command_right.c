@@ -96,14 +96,14 @@ static int decide_add(const struct command_call *call)
     if (r < 0)
         return r;
     if (proof != NULL && hex_decode(bytes_str(proof), digest, sizeof(digest)) == 0)
-        right.proof = field_of(bytes_of(digest, sizeof(digest)));
+        right.proof = blob_of(bytes_of(digest, sizeof(digest)));
     right.unit = text_of(call, "unit");
     right.product = text_of(call, "product");
     right.subtree = command_flag(call, "subtree");
     right.version_low = text_of(call, "version_low");
     right.version_high = text_of(call, "version_high");
     right.note = text_of(call, "note");
-    right.recorded_by = field_of(call->actor);
+    right.recorded_by = blob_of(call->actor);
     right.recorded_ms = at->now_ms;
     right.counted_day = civil_day_at(at->now_ms);
     (void)emit_entry(at->out, ENTRY_RIGHT, call->actor, "right to %s for %s", right.product, unit);

@@ -143,7 +143,7 @@ static int decide_baseline(const struct command_call *call)
     int r = load_unit(call, &unit);
     if (r < 0 || unit == NULL)
         return r;
-    unit->baseline_by = field_of(call->actor);
+    unit->baseline_by = blob_of(call->actor);
     unit->baseline_ms = call->at->now_ms;
     (void)emit_entry(call->at->out, ENTRY_UNIT, call->actor, "baseline of rights of %s declared",
                      unit->id);

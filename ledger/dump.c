@@ -71,7 +71,7 @@ static int row_id_of(struct dump *dump, uint64_t number, struct id128 *ret_id)
     Zb__RowRecord *record;
     int r = LEDGER_GET(dump->view, TABLE_ROW, key_u64(number), dump->arena, &record);
     if (r == 0)
-        *ret_id = seal_id128(SEAL_PARTS(field_bytes(record->canonical)));
+        *ret_id = seal_id128(SEAL_PARTS(blob_bytes(record->canonical)));
     return r;
 }
 
@@ -83,7 +83,7 @@ static int id_cmp(const void *a, const void *b)
 static int put_rows(struct dump *dump, ProtobufCBinaryData packed)
 {
     struct rowset rows;
-    int r = rowset_unpack(field_bytes(packed), dump->arena, &rows);
+    int r = rowset_unpack(blob_bytes(packed), dump->arena, &rows);
     struct id128 *id = r == 0 ? arena_calloc(dump->arena, rows.count, sizeof(*id)) : NULL;
     if (id == NULL)
         return r < 0 ? r : -ENOMEM;
@@ -162,7 +162,7 @@ static int put_key(struct dump *dump, enum ledger_table table, struct bytes key,
         r = put_endpoint(dump, "endpoint", read_u64be(&in));
         json_put_hex(json, "producer", read_bytes(&in, 16));
         if (table == TABLE_REPORT)
-            json_put_hex(json, "as", field_bytes(((const Zb__ReportRecord *)message)->endpoint));
+            json_put_hex(json, "as", blob_bytes(((const Zb__ReportRecord *)message)->endpoint));
         if (table == TABLE_SEEN)
             json_put_hex(json, "epoch_sequence_scan", value);
         if (table == TABLE_SET)
@@ -313,16 +313,16 @@ static int put_effect(struct json *json, const Zb__Effect *effect, struct arena 
     int r = 0;
     json_begin_object(json, NULL);
     json_put_str(json, "table", ledger_table_name(table));
-    json_put_hex(json, "key", field_bytes(effect->key));
+    json_put_hex(json, "key", blob_bytes(effect->key));
     json_put_bool(json, "removed", effect->removed);
     if (!effect->removed && type != NULL)
-        r = ledger_unpack(type, field_bytes(effect->value), arena, &message);
+        r = ledger_unpack(type, blob_bytes(effect->value), arena, &message);
     if (message != NULL) {
         json_begin_object(json, "value");
         dump_fields(json, message, false);
         json_end(json);
     } else if (effect->value.len > 0) {
-        json_put_hex(json, "value", field_bytes(effect->value));
+        json_put_hex(json, "value", blob_bytes(effect->value));
     }
     json_end(json);
     return r;

@@ -106,7 +106,7 @@ static void put_item(struct json *json, const char *key, const ProtobufCFieldDes
         json_put_str(json, key, *(char *const *)item);
         return;
     case PROTOBUF_C_TYPE_BYTES:
-        json_put_hex(json, key, field_bytes(*(const ProtobufCBinaryData *)item));
+        json_put_hex(json, key, blob_bytes(*(const ProtobufCBinaryData *)item));
         return;
     case PROTOBUF_C_TYPE_BOOL:
         json_put_bool(json, key, *(const protobuf_c_boolean *)item != 0);

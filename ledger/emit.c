@@ -126,7 +126,7 @@ Zb__Entry *emit_entry(struct ledger_output *out, Zb__EntryKind kind, struct byte
         return NULL;
     zb__entry__init(entry);
     entry->kind = kind;
-    entry->actor = field_of(copy_of(out, actor));
+    entry->actor = blob_of(copy_of(out, actor));
     va_list args;
     va_start(args, reason);
     char *text = format_text(out, reason, args);
@@ -156,8 +156,8 @@ static Zb__Effect *add_effect(struct ledger_output *out, enum ledger_table table
         return NULL;
     zb__effect__init(effect);
     effect->table = table;
-    effect->key = field_of(copy_of(out, key));
-    effect->value = field_of(value);
+    effect->key = blob_of(copy_of(out, key));
+    effect->value = blob_of(value);
     effect->removed = removed;
     if (!list_add_pointer(out, &out->effects, effect))
         return NULL;
@@ -339,7 +339,7 @@ static Zb__Outcome *add_outcome(struct ledger_output *out, uint64_t sequence, st
         return NULL;
     zb__outcome__init(outcome);
     outcome->sequence = sequence;
-    outcome->digest = field_of(copy_of(out, digest_bytes(&digest)));
+    outcome->digest = blob_of(copy_of(out, digest_bytes(&digest)));
     outcome->kind = kind;
     outcome->reason = reason;
     return list_add_pointer(out, &out->outcomes, outcome) ? outcome : NULL;
@@ -359,7 +359,7 @@ void emit_need_rows(struct ledger_output *out, uint64_t sequence, struct digest 
         return;
     ProtobufCBinaryData *list = fail_if_null(out, arena_calloc(out->arena, count, sizeof(*list)));
     for (size_t i = 0; list != NULL && i < count; i++)
-        list[i] = field_of(copy_of(out, id128_bytes(&rows[i])));
+        list[i] = blob_of(copy_of(out, id128_bytes(&rows[i])));
     outcome->rows = list;
     outcome->n_rows = list == NULL ? 0 : count;
 }
@@ -469,7 +469,7 @@ uint64_t emit_number(struct ledger_output *out, const struct ledger_view *view, 
     Zb__CounterRecord record = ZB__COUNTER_RECORD__INIT;
     record.next = c->value;
     if (c->effect != NULL) {
-        c->effect->value = field_of(packed(out, &record.base));
+        c->effect->value = blob_of(packed(out, &record.base));
     } else {
         struct ledger_key key = key_name(counter);
         c->effect = add_effect(out, TABLE_COUNTER, ledger_key_bytes(&key),

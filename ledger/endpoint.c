@@ -133,15 +133,15 @@ int endpoint_add_name(Zb__EndpointRecord *record, const struct endpoint_name *na
     if (bytes == NULL || others == NULL)
         return -ENOMEM;
     name_bytes(name, bytes);
-    if (bytes_eq(field_bytes(record->producer), bytes_of(bytes, 16)) &&
-        bytes_eq(field_bytes(record->endpoint), bytes_of(bytes + 16, 16)))
+    if (bytes_eq(blob_bytes(record->producer), bytes_of(bytes, 16)) &&
+        bytes_eq(blob_bytes(record->endpoint), bytes_of(bytes + 16, 16)))
         return 0;
     for (size_t i = 0; i < record->n_others; i++) {
-        if (bytes_eq(field_bytes(record->others[i]), bytes_of(bytes, NAME_BYTES)))
+        if (bytes_eq(blob_bytes(record->others[i]), bytes_of(bytes, NAME_BYTES)))
             return 0;
         others[i] = record->others[i];
     }
-    others[record->n_others++] = field_of(bytes_of(bytes, NAME_BYTES));
+    others[record->n_others++] = blob_of(bytes_of(bytes, NAME_BYTES));
     record->others = others;
     return 0;
 }
@@ -155,15 +155,15 @@ static void remove_names(Zb__EndpointRecord *record, struct id128 producer)
             memcmp(record->others[i].data, producer.b, 16) != 0)
             record->others[kept++] = record->others[i];
     record->n_others = kept;
-    if (!bytes_eq(field_bytes(record->producer), id128_bytes(&producer)))
+    if (!bytes_eq(blob_bytes(record->producer), id128_bytes(&producer)))
         return;
     if (kept == 0) {
         record->retired = true;
         return;
     }
-    struct bytes first = field_bytes(record->others[0]);
-    record->producer = field_of(bytes_of(first.data, 16));
-    record->endpoint = field_of(bytes_of(first.data + 16, 16));
+    struct bytes first = blob_bytes(record->others[0]);
+    record->producer = blob_of(bytes_of(first.data, 16));
+    record->endpoint = blob_of(bytes_of(first.data + 16, 16));
     record->others++;
     record->n_others--;
 }
@@ -182,8 +182,7 @@ static int split_sets(const struct ruling *at, uint64_t number, struct id128 pro
         struct rowset *into = own ? ret_own : ret_others;
         r = ledger_unpack(&zb__set_record__descriptor, value, at->arena, &message);
         if (r == 0)
-            r = rowset_unpack(field_bytes(((const Zb__SetRecord *)message)->rows), at->arena,
-                              &rows);
+            r = rowset_unpack(blob_bytes(((const Zb__SetRecord *)message)->rows), at->arena, &rows);
         if (r == 0)
             r = rowset_union(into, &rows, at->arena, into);
         if (r < 0)

@@ -13,7 +13,7 @@ static int put_key(const struct ruling *at, const Zb__RegistryKey *key)
         return -EINVAL;
     memcpy(public.b, key->sign_public.data, sizeof(public.b));
     struct id128 id = seal_key_id(&public);
-    if (!bytes_eq(field_bytes(key->id), id128_bytes(&id)))
+    if (!bytes_eq(blob_bytes(key->id), id128_bytes(&id)))
         return -EINVAL;
     Zb__RegistryKey copy = *key;
     copy.state = KEY_ACTIVE;

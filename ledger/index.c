@@ -47,12 +47,12 @@ static void add_number(struct index_list *list, enum ledger_table table, struct 
 static void of_endpoint(struct index_list *list, uint64_t number, const Zb__EndpointRecord *record)
 {
     struct id128 producer, name;
-    if (!id128_of(field_bytes(record->producer), &producer) ||
-        !id128_of(field_bytes(record->endpoint), &name)) {
+    if (!id128_of(blob_bytes(record->producer), &producer) ||
+        !id128_of(blob_bytes(record->endpoint), &name)) {
         list->failed = true;
         return;
     }
-    list->handle = field_bytes(record->facts);
+    list->handle = blob_bytes(record->facts);
     if (record->retired)
         return; /* what is reported under its names from now on is another computer */
     uint8_t both[32];
@@ -63,19 +63,19 @@ static void of_endpoint(struct index_list *list, uint64_t number, const Zb__Endp
         if (record->others[i].len != sizeof(both))
             list->failed = true;
         else
-            add_number(list, INDEX_ENDPOINT, key_id(field_bytes(record->others[i])), number);
+            add_number(list, INDEX_ENDPOINT, key_id(blob_bytes(record->others[i])), number);
     }
     add(list, INDEX_UNIT_ENDPOINT, key_text_u64(record->unit, number));
     if (record->join.len > 0)
-        add_number(list, INDEX_JOIN, key_text_id(record->unit, field_bytes(record->join)), number);
+        add_number(list, INDEX_JOIN, key_text_id(record->unit, blob_bytes(record->join)), number);
 }
 
 static void of_official(struct index_list *list, const Zb__OfficialRecord *record)
 {
-    list->handle = field_bytes(record->person);
+    list->handle = blob_bytes(record->person);
     if (record->key.len > 0)
         add(list, INDEX_OFFICIAL,
-            key_id_text_u8(field_bytes(record->key), record->unit, (uint8_t)record->role));
+            key_id_text_u8(blob_bytes(record->key), record->unit, (uint8_t)record->role));
 }
 
 static bool case_is_open(Zb__CaseState state)
@@ -184,7 +184,7 @@ static void of_record(struct index_list *list, enum ledger_table table, struct b
     switch (table) {
     case TABLE_ROW: {
         const Zb__RowRecord *record = (const Zb__RowRecord *)message;
-        struct id128 id = seal_id128(SEAL_PARTS(field_bytes(record->canonical)));
+        struct id128 id = seal_id128(SEAL_PARTS(blob_bytes(record->canonical)));
         add_number(list, INDEX_ROW, key_id(id128_bytes(&id)), key_number(list, key));
         return;
     }
@@ -192,7 +192,7 @@ static void of_record(struct index_list *list, enum ledger_table table, struct b
         of_endpoint(list, key_number(list, key), (const Zb__EndpointRecord *)message);
         return;
     case TABLE_REPORT:
-        list->handle = field_bytes(((const Zb__ReportRecord *)message)->evidence);
+        list->handle = blob_bytes(((const Zb__ReportRecord *)message)->evidence);
         return;
     case TABLE_UNIT: {
         const Zb__UnitRecord *record = (const Zb__UnitRecord *)message;

@@ -23,7 +23,7 @@ int install_get(const struct ruling *at, const struct install_target *target, co
     int r = LEDGER_GET(at->view, TABLE_INSTALL, key, at->arena, ret_record);
     if (r < 0)
         return r == -ENOENT ? 0 : r;
-    return rowset_unpack(field_bytes((*ret_record)->rows), at->arena, ret_rows);
+    return rowset_unpack(blob_bytes((*ret_record)->rows), at->arena, ret_rows);
 }
 
 /* Heavier classes come first where grades are equal, so that the order of rows decides nothing. */
@@ -86,7 +86,7 @@ static int describe(const struct ruling *at, const struct rowset *rows, Zb__Inst
 
 static bool install_equal(const Zb__InstallRecord *a, const Zb__InstallRecord *b)
 {
-    return bytes_eq(field_bytes(a->rows), field_bytes(b->rows)) && a->since_ms == b->since_ms &&
+    return bytes_eq(blob_bytes(a->rows), blob_bytes(b->rows)) && a->since_ms == b->since_ms &&
            a->licence_class == b->licence_class && a->grade == b->grade && a->stale == b->stale &&
            strcmp(a->edition, b->edition) == 0 && strcmp(a->version, b->version) == 0 &&
            strcmp(a->category, b->category) == 0 && strcmp(a->fingerprint, b->fingerprint) == 0;
@@ -123,7 +123,7 @@ int install_rows(const struct ruling *at, const struct install_target *target, c
     struct bytes packed = rowset_pack(rows, at->arena);
     if (packed.data == NULL)
         return -ENOMEM;
-    install.rows = field_of(packed);
+    install.rows = blob_of(packed);
     install.stale = target->stale;
     install.since_ms =
         old != NULL && old->since_ms < target->scan_ms ? old->since_ms : target->scan_ms;
@@ -187,7 +187,7 @@ static int row_came(const struct ruling *at, const struct install_target *target
     if (r < 0)
         return r;
     bool settled = record != NULL && (record->agreed || record->conflict) && catalogue != NULL &&
-                   bytes_eq(field_bytes(record->catalogue), digest_bytes(catalogue));
+                   bytes_eq(blob_bytes(record->catalogue), digest_bytes(catalogue));
     if (!settled)
         r = put_empty(at, TABLE_TODO, key_u64(row));
     const Zb__Verdict *counting = record == NULL ? NULL : record->counting;

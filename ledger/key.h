@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "ledger/view.h"
+#include "proto/blob.h"
 #include "proto/bounds.h"
 
 enum { LEDGER_KEY_BYTES = 320 };
@@ -16,18 +17,6 @@ struct ledger_key {
     uint16_t size;
     uint8_t b[LEDGER_KEY_BYTES];
 };
-
-/* field_bytes, field_of - between a bytes field of a message and a run. Messages that rules build
- * only borrow what they point to and are never written through. */
-static inline struct bytes field_bytes(ProtobufCBinaryData field)
-{
-    return bytes_of(field.data, field.len);
-}
-
-static inline ProtobufCBinaryData field_of(struct bytes run)
-{
-    return (ProtobufCBinaryData){ .len = run.size, .data = (uint8_t *)(uintptr_t)run.data };
-}
 
 static inline struct bytes id128_bytes(const struct id128 *id)
 {

@@ -66,7 +66,7 @@ int active_catalogue(const struct ruling *at, struct digest *ret_digest)
     int r = state_get(at, STATE_CATALOGUE, &state);
     if (r < 0)
         return r;
-    return digest_of(field_bytes(state->bytes), ret_digest) ? 0 : -ENOENT;
+    return digest_of(blob_bytes(state->bytes), ret_digest) ? 0 : -ENOENT;
 }
 
 struct id128 private_salt(const struct ledger_rules *rules, struct bytes cause, const char *kind)
@@ -148,8 +148,7 @@ int endpoint_rows(const struct ruling *at, uint64_t endpoint, struct rowset *ret
         struct rowset rows;
         r = ledger_unpack(&zb__set_record__descriptor, value, at->arena, &message);
         if (r == 0)
-            r = rowset_unpack(field_bytes(((const Zb__SetRecord *)message)->rows), at->arena,
-                              &rows);
+            r = rowset_unpack(blob_bytes(((const Zb__SetRecord *)message)->rows), at->arena, &rows);
         if (r == 0)
             r = rowset_union(&all, &rows, at->arena, &all);
         if (r < 0)

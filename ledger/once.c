@@ -46,7 +46,7 @@ static int stream_chain(const struct stream *s, struct digest *ret_chain)
         *ret_chain = (struct digest){ { 0 } };
         return 0;
     }
-    return digest_of(field_bytes(s->record->chain), ret_chain) ? 0 : -EBADMSG;
+    return digest_of(blob_bytes(s->record->chain), ret_chain) ? 0 : -EBADMSG;
 }
 
 static int stream_set_floor(struct stream *s, struct arena *arena, uint64_t floor,
@@ -56,7 +56,7 @@ static int stream_set_floor(struct stream *s, struct arena *arena, uint64_t floo
     if (copy == NULL)
         return -ENOMEM;
     s->record->floor = floor;
-    s->record->chain = field_of(bytes_of(copy, sizeof(chain->b)));
+    s->record->chain = blob_of(bytes_of(copy, sizeof(chain->b)));
     return 0;
 }
 
@@ -69,7 +69,7 @@ static int once_load(const struct ledger_view *view, struct id128 producer, uint
     int r = LEDGER_GET(view, TABLE_ONCE, key_once(producer, epoch, sequence), arena, &once);
     if (r < 0)
         return r;
-    if (!digest_of(field_bytes(once->digest), ret_digest))
+    if (!digest_of(blob_bytes(once->digest), ret_digest))
         return -EBADMSG;
     *ret_once = once;
     return 0;
@@ -128,8 +128,8 @@ int once_header(const struct ledger_view *view, const Zb__BatchHeader *header, s
 {
     struct id128 producer;
     struct digest chain;
-    if (!id128_of(field_bytes(header->producer), &producer) ||
-        !digest_of(field_bytes(header->chain), &chain) || header->epoch == 0 || header->floor == 0)
+    if (!id128_of(blob_bytes(header->producer), &producer) ||
+        !digest_of(blob_bytes(header->chain), &chain) || header->epoch == 0 || header->floor == 0)
         return -EINVAL;
     struct stream s;
     int r = stream_load(view, producer, arena, &s);
@@ -315,8 +315,8 @@ int once_resume(const struct ledger_view *view, const Zb__ResumeBody *body, stru
 {
     struct id128 producer;
     struct digest chain;
-    if (!id128_of(field_bytes(body->producer), &producer) ||
-        !digest_of(field_bytes(body->chain), &chain) || body->epoch == 0 ||
+    if (!id128_of(blob_bytes(body->producer), &producer) ||
+        !digest_of(blob_bytes(body->chain), &chain) || body->epoch == 0 ||
         body->epoch == UINT64_MAX || body->floor == 0 || body->floor - 1 > body->highest)
         return -EINVAL;
     struct stream s;

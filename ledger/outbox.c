@@ -179,7 +179,7 @@ int notice_settle(const struct ruling *at, uint64_t id, bool sent, struct bytes 
         return -EPROTO;
     notice->state = sent ? NOTICE_SENT : NOTICE_PLANNED;
     notice->state_ms = at->now_ms;
-    notice->resolved_by = field_of(actor);
+    notice->resolved_by = blob_of(actor);
     notice->resolved_why = (char *)(uintptr_t)why;
     notice->given_up = notice->permanent = false;
     notice->first_failed_ms = notice->give_up_ms = 0;

@@ -326,7 +326,7 @@ static bool position_equal(const Zb__PositionRecord *a, const Zb__PositionRecord
            a->at_risk == b->at_risk && a->unknown == b->unknown && a->stale == b->stale &&
            a->ended == b->ended && a->mismatched == b->mismatched && a->never == b->never &&
            a->licence_class == b->licence_class && strcmp(a->category, b->category) == 0 &&
-           bytes_eq(field_bytes(a->catalogue), field_bytes(b->catalogue));
+           bytes_eq(blob_bytes(a->catalogue), blob_bytes(b->catalogue));
 }
 
 static void begin_entry(struct count *count)
@@ -382,7 +382,7 @@ static int write_all(struct count *count, struct bytes catalogue)
     for (size_t i = 0; r == 0 && i < count->places.count; i++) {
         Zb__PositionRecord position = ZB__POSITION_RECORD__INIT;
         bool class_set = false;
-        position.catalogue = field_of(catalogue);
+        position.catalogue = blob_of(catalogue);
         for (; t < count->tallies.count && strcmp(tally[t].unit, place[i].id) == 0; t++)
             add_tally(count, t, &position, &class_set);
         for (; h < in->holding_count && in->holdings[h].unit == i; h++) {

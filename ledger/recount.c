@@ -12,7 +12,7 @@ int recount_next(const struct ledger_view *view, struct arena *arena,
     int r = LEDGER_GET(view, TABLE_STATE, key_name(STATE_RECOUNT), arena, &state);
     if (r < 0)
         return r;
-    const char *unit = arena_strdup(arena, field_bytes(state->bytes));
+    const char *unit = arena_strdup(arena, blob_bytes(state->bytes));
     if (unit == NULL)
         return -ENOMEM;
     *ret_input = (struct ledger_input){
@@ -25,7 +25,7 @@ int recount_next(const struct ledger_view *view, struct arena *arena,
 static void put_position(const struct ruling *at, const char *unit, uint64_t number)
 {
     Zb__StateRecord state = ZB__STATE_RECORD__INIT;
-    state.bytes = field_of(bytes_str(unit));
+    state.bytes = blob_of(bytes_str(unit));
     state.number = number;
     state_put(at, STATE_RECOUNT, &state);
 }
@@ -109,7 +109,7 @@ static int recount_todo(const struct ruling *at, uint64_t row, const struct dige
     if (r < 0)
         return r;
     if (record != NULL && record->agreed &&
-        bytes_eq(field_bytes(record->catalogue), digest_bytes(catalogue)))
+        bytes_eq(blob_bytes(record->catalogue), digest_bytes(catalogue)))
         return 0;
     struct ledger_key key = key_u64(row);
     int has = ledger_has(at->view, TABLE_TODO, key);
@@ -275,7 +275,7 @@ static int is_step(const struct ruling *at, const char *unit, uint64_t from, boo
     Zb__StateRecord *state;
     int r = LEDGER_GET(at->view, TABLE_STATE, key_name(STATE_RECOUNT), at->arena, &state);
     *ret_step =
-        r == 0 && state->number == from && bytes_eq(field_bytes(state->bytes), bytes_str(unit));
+        r == 0 && state->number == from && bytes_eq(blob_bytes(state->bytes), bytes_str(unit));
     return r == -ENOENT ? 0 : r;
 }
 

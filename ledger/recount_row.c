@@ -41,7 +41,7 @@ static int showing_scan(const struct ruling *at, uint64_t endpoint, uint64_t row
         r = ledger_unpack(&zb__set_record__descriptor, value, at->arena, &message);
         const Zb__SetRecord *set = r == 0 ? (const Zb__SetRecord *)message : NULL;
         if (r == 0)
-            r = rowset_unpack(field_bytes(set->rows), at->arena, &rows);
+            r = rowset_unpack(blob_bytes(set->rows), at->arena, &rows);
         if (r != 0)
             return r;
         if (rowset_has(&rows, row) && set->scan_ms < *ret_ms)
@@ -146,7 +146,7 @@ static int leave_unit(struct row_recount *recount, const char *unit)
             return -EBADMSG;
         r = ledger_unpack(&zb__install_record__descriptor, value, at->arena, &message);
         if (r == 0)
-            r = rowset_unpack(field_bytes(((const Zb__InstallRecord *)message)->rows), at->arena,
+            r = rowset_unpack(blob_bytes(((const Zb__InstallRecord *)message)->rows), at->arena,
                               &rows);
         if (r == 0 && rowset_has(&rows, recount->row))
             r = leave_install(recount, unit, get_u64be(key.data + key.size - 8), &rows);

@@ -19,7 +19,7 @@ static int merge_keys(const struct ruling *at, const Zb__RefusalTotal *total,
             i < total->n_keys ? total->keys[i] : record->keys[i - total->n_keys];
         bool known = false;
         for (size_t j = 0; j < count; j++)
-            known = known || bytes_eq(field_bytes(keys[j]), field_bytes(key));
+            known = known || bytes_eq(blob_bytes(keys[j]), blob_bytes(key));
         if (!known)
             keys[count++] = key;
     }

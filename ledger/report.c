@@ -216,9 +216,9 @@ static bool is_unchanged(const struct report *report)
     const Zb__Event *event = report->event;
     const Zb__ReportRecord *old = report->old;
     return old != NULL && event->final && strcmp(event->unit, report->endpoint->unit) == 0 &&
-           bytes_eq(field_bytes(event->endpoint), field_bytes(old->endpoint)) &&
-           bytes_eq(field_bytes(event->result_digest), field_bytes(old->result_digest)) &&
-           bytes_eq(field_bytes(event->facts_digest), field_bytes(old->facts_digest)) &&
+           bytes_eq(blob_bytes(event->endpoint), blob_bytes(old->endpoint)) &&
+           bytes_eq(blob_bytes(event->result_digest), blob_bytes(old->result_digest)) &&
+           bytes_eq(blob_bytes(event->facts_digest), blob_bytes(old->facts_digest)) &&
            same_sources(event, old);
 }
 
@@ -260,9 +260,9 @@ static int new_facts(const struct report *report, struct bytes *ret_facts,
     const Zb__Event *event = report->event;
     struct id128 id;
     *ret_facts = (struct bytes){ 0 };
-    if (!id128_of(field_bytes(event->facts_digest), &id) ||
+    if (!id128_of(blob_bytes(event->facts_digest), &id) ||
         (report->old != NULL && strcmp(report->endpoint->unit, event->unit) == 0 &&
-         bytes_eq(field_bytes(report->old->facts_digest), id128_bytes(&id))))
+         bytes_eq(blob_bytes(report->old->facts_digest), id128_bytes(&id))))
         return 0;
     struct facts facts;
     *ret_facts = bodies_facts(report->batch->bodies, id);
@@ -331,7 +331,7 @@ static int settle_endpoint(struct report *report, struct bytes facts, bool *ret_
         return -ENOMEM;
     zb__endpoint_record__init(record);
     record->unit = report->event->unit;
-    record->producer = field_of(id128_bytes(&report->name.producer));
+    record->producer = blob_of(id128_bytes(&report->name.producer));
     record->endpoint = report->event->endpoint;
     record->first_ms = report->scan_ms;
     report->endpoint = record;
@@ -349,14 +349,14 @@ static int settle_facts(struct report *report, struct bytes facts)
     if (join == NULL)
         return -ENOMEM;
     join[1] = handle;
-    report->endpoint->facts = field_of(id128_bytes(&join[1]));
+    report->endpoint->facts = blob_of(id128_bytes(&join[1]));
     if (!endpoint_join_digest(facts, at->arena, &join[0]))
         return 0;
     uint64_t holder;
     int r = ledger_get_u64(at->view, INDEX_JOIN,
                            key_text_id(report->event->unit, id128_bytes(&join[0])), &holder);
     if (r == -ENOENT || (r == 0 && holder == report->number))
-        report->endpoint->join = field_of(id128_bytes(&join[0]));
+        report->endpoint->join = blob_of(id128_bytes(&join[0]));
     return r == -ENOENT ? 0 : r;
 }
 
@@ -378,7 +378,7 @@ static int put_report(const struct report *report, const struct result *result)
     record.n_sources = report->event->n_sources;
     record.scan_ms = report->scan_ms;
     record.future = report->future;
-    record.evidence = field_of(id128_bytes(&handle));
+    record.evidence = blob_of(id128_bytes(&handle));
     record.endpoint = report->event->endpoint;
     record.complete_ms = event_is_complete(report->event) ? report->scan_ms
                          : report->old != NULL            ? report->old->complete_ms
@@ -435,7 +435,7 @@ int rule_report(const struct ruling *at, const struct ledger_batch *batch, size_
     enum once_answer known;
     Zb__OutcomeKind outcome = OUTCOME_NONE;
     Zb__RefusalReason reason = REFUSAL_NONE;
-    if (!id128_of(field_bytes(batch->header->producer), &report.name.producer))
+    if (!id128_of(blob_bytes(batch->header->producer), &report.name.producer))
         return -EINVAL; /* rule_batch checked it */
     int r = once_event(at->view, report.name.producer, batch->header->epoch, report.event->sequence,
                        digest, at->arena, &known, &outcome, &reason);
@@ -446,7 +446,7 @@ int rule_report(const struct ruling *at, const struct ledger_batch *batch, size_
     r = check_unit(&report, &reason);
     if (r < 0 || reason != REFUSAL_NONE)
         return r < 0 ? r : refuse(&report, reason, "its unit");
-    (void)id128_of(field_bytes(report.event->endpoint), &report.name.opaque); /* is valid */
+    (void)id128_of(blob_bytes(report.event->endpoint), &report.name.opaque); /* is valid */
     report.future = report.event->scan_ms > at->now_ms + FUTURE_MS;
     report.scan_ms = report.event->scan_ms < at->now_ms ? report.event->scan_ms : at->now_ms;
     r = load_known(&report);

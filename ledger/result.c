@@ -106,7 +106,7 @@ static int add_base_set(const struct ruling *at, const Zb__RowSet *body, const Z
         int r = LEDGER_GET(at->view, TABLE_ROW, key_u64(rows->row[i]), at->arena, &record);
         if (r < 0)
             return r == -ENOENT ? -EBADMSG : r;
-        struct id128 id = row_id(field_bytes(record->canonical));
+        struct id128 id = row_id(blob_bytes(record->canonical));
         arena_rewind(at->arena, mark);
         if (delta_drops(body, set->source, id))
             continue;
@@ -142,11 +142,11 @@ static int load_base(const struct ruling *at, const Zb__ReportRecord *report,
     if (report == NULL || report->evidence.len == 0)
         return 0;
     Zb__PrivateRecord *private;
-    int r = private_get(at, field_bytes(report->evidence), &private);
+    int r = private_get(at, blob_bytes(report->evidence), &private);
     if (r < 0)
         return r == -ENOENT ? 0 : r;
     ProtobufCMessage *message;
-    r = ledger_unpack(&zb__evidence_value__descriptor, field_bytes(private->value), at->arena,
+    r = ledger_unpack(&zb__evidence_value__descriptor, blob_bytes(private->value), at->arena,
                       &message);
     if (r == 0)
         *ret_base = (const Zb__EvidenceValue *)message;
@@ -162,7 +162,7 @@ static int base_rows(const struct ruling *at, const Zb__EvidenceValue *base,
         return -ENOMEM;
     size_t total = 0;
     for (size_t i = 0; i < base->n_sets; i++) {
-        int r = rowset_unpack(field_bytes(base->sets[i]->rows), at->arena, &rows[i]);
+        int r = rowset_unpack(blob_bytes(base->sets[i]->rows), at->arena, &rows[i]);
         if (r < 0)
             return r;
         total += rows[i].count;
@@ -183,7 +183,7 @@ static int digest_agrees(const struct ruling *at, const struct result *result,
         items[i] = (struct result_item){ .row = result->entry[i].row,
                                          .evidence = result->entry[i].evidence };
     struct digest digest = result_digest(items, result_items_sort(items, result->count));
-    *ret_agrees = bytes_eq(digest_bytes(&digest), field_bytes(event->result_digest));
+    *ret_agrees = bytes_eq(digest_bytes(&digest), blob_bytes(event->result_digest));
     return 0;
 }
 
@@ -268,12 +268,12 @@ static int find_rows(const struct ruling *at, const struct batch_bodies *bodies,
 static int gather(const struct ruling *at, const struct batch_bodies *bodies,
                   const Zb__Event *event, const Zb__ReportRecord *report, struct result *result)
 {
-    const Zb__RowSet *body = bodies_set(bodies, field_bytes(event->result_digest));
+    const Zb__RowSet *body = bodies_set(bodies, blob_bytes(event->result_digest));
     bool delta = event->kind == EVENT_DELTA;
     struct rowset *rows = NULL;
     size_t total = 0;
     if (delta && (body == NULL || report == NULL || result->base == NULL ||
-                  !bytes_eq(field_bytes(report->result_digest), field_bytes(event->base_digest)))) {
+                  !bytes_eq(blob_bytes(report->result_digest), blob_bytes(event->base_digest)))) {
         result->status = RESULT_NEED_FULL;
         return 0;
     }
@@ -335,7 +335,7 @@ int result_number_rows(const struct ruling *at, struct result *result)
         struct fresh_row *fresh = &result->fresh[i];
         fresh->number = emit_number(at->out, at->view, "row");
         Zb__RowRecord record = ZB__ROW_RECORD__INIT;
-        record.canonical = field_of(fresh->canonical);
+        record.canonical = blob_of(fresh->canonical);
         struct ledger_key key = key_u64(fresh->number);
         emit_put(at->out, TABLE_ROW, ledger_key_bytes(&key), &record.base);
     }
@@ -406,9 +406,9 @@ static int fill_set(const struct ruling *at, const struct result_entry *entry, s
         return -ENOMEM;
     zb__result_set__init(set);
     set->source = (char *)(uintptr_t)source; /* only read */
-    set->rows = field_of(packed);
+    set->rows = blob_of(packed);
     if (any)
-        set->evidence = field_of(bytes_of(evidence, count * ID_BYTES));
+        set->evidence = blob_of(bytes_of(evidence, count * ID_BYTES));
     return 0;
 }
 

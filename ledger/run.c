@@ -60,7 +60,7 @@ static int journal_entry(struct ledger_run *run, Zb__Entry *entry, int64_t now_m
 {
     entry->index = run->head.index + 1;
     entry->algorithm = SEAL_BLAKE2B_ED25519;
-    entry->previous = field_of(digest_bytes(&run->head.chain));
+    entry->previous = blob_of(digest_bytes(&run->head.chain));
     entry->at_ms = now_ms;
     struct arena_mark mark = arena_mark(run->arena);
     uint8_t *packed = arena_alloc(run->arena, zb__entry__get_packed_size(entry));
@@ -79,9 +79,9 @@ static uint32_t producer_index(ProtobufCBinaryData *producers, size_t *count,
                                const struct id128 *producer)
 {
     for (size_t i = *count; i > 0; i--)
-        if (bytes_eq(field_bytes(producers[i - 1]), id128_bytes(producer)))
+        if (bytes_eq(blob_bytes(producers[i - 1]), id128_bytes(producer)))
             return (uint32_t)(i - 1);
-    producers[*count] = field_of(id128_bytes(producer));
+    producers[*count] = blob_of(id128_bytes(producer));
     return (uint32_t)(*count)++;
 }
 
@@ -107,7 +107,7 @@ static int flush_unchanged(struct ledger_run *run, int64_t now_ms)
         put_u32be(at + 32, producer_index(producers, &list.n_producers, &item->producer));
     }
     list.producers = producers;
-    list.items = field_of(bytes_of(items, count * UNCHANGED_ITEM_BYTES));
+    list.items = blob_of(bytes_of(items, count * UNCHANGED_ITEM_BYTES));
     Zb__Entry entry = ZB__ENTRY__INIT;
     entry.kind = ENTRY_UNCHANGED;
     entry.unchanged = &list;
@@ -123,7 +123,7 @@ static bool touches_unchanged(const struct ledger_run *run, const Zb__Effect *ef
 {
     bool by_endpoint = effect->table == TABLE_ENDPOINT || effect->table == TABLE_REPORT ||
                        effect->table == TABLE_SEEN;
-    struct bytes key = field_bytes(effect->key);
+    struct bytes key = blob_bytes(effect->key);
     if ((!by_endpoint && effect->table != TABLE_PRODUCER) || key.size < 8)
         return false;
     for (size_t i = 0; i < run->unchanged_count; i++) {
@@ -323,7 +323,7 @@ int ledger_verify_entry(struct ledger_head *head, struct bytes entry, struct are
     if (unpacked->index != head->index + 1)
         return complain(why, -EBADMSG, remedy, "it says that it is entry %llu",
                         (unsigned long long)unpacked->index);
-    if (!bytes_eq(field_bytes(unpacked->previous), digest_bytes(&head->chain)))
+    if (!bytes_eq(blob_bytes(unpacked->previous), digest_bytes(&head->chain)))
         return complain(why, -EBADMSG, remedy, "it does not follow the entry before it");
     *head = (struct ledger_head){ .index = unpacked->index, .chain = ledger_chain(entry) };
     *ret_entry = unpacked;

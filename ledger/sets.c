@@ -18,7 +18,7 @@ static int change_set(const struct ruling *at, const struct set_change *change, 
     if (r < 0 && r != -ENOENT)
         return r;
     if (r == 0)
-        r = rowset_unpack(field_bytes(old->rows), at->arena, ret_before);
+        r = rowset_unpack(blob_bytes(old->rows), at->arena, ret_before);
     else
         r = 0;
     if (r == 0)
@@ -31,7 +31,7 @@ static int change_set(const struct ruling *at, const struct set_change *change, 
     if (packed.data == NULL)
         return -ENOMEM;
     Zb__SetRecord set = ZB__SET_RECORD__INIT;
-    set.rows = field_of(packed);
+    set.rows = blob_of(packed);
     set.scan_ms = change->scan_ms;
     set.complete = complete;
     emit_put(at->out, TABLE_SET, ledger_key_bytes(&key), &set.base);
@@ -58,8 +58,7 @@ static int other_sets(const struct ruling *at, const struct set_change *change,
         struct rowset rows;
         r = ledger_unpack(&zb__set_record__descriptor, value, at->arena, &message);
         if (r == 0)
-            r = rowset_unpack(field_bytes(((const Zb__SetRecord *)message)->rows), at->arena,
-                              &rows);
+            r = rowset_unpack(blob_bytes(((const Zb__SetRecord *)message)->rows), at->arena, &rows);
         if (r == 0)
             r = rowset_union(ret_rows, &rows, at->arena, ret_rows);
         if (r < 0)

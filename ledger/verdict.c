@@ -78,8 +78,8 @@ static int load_record(struct session *session, uint64_t row, Zb__VerdictRecord 
             return -ENOMEM;
         zb__verdict_record__init(record);
     }
-    if (!bytes_eq(field_bytes(record->catalogue), digest_bytes(&session->catalogue))) {
-        record->catalogue = field_of(digest_bytes(&session->catalogue));
+    if (!bytes_eq(blob_bytes(record->catalogue), digest_bytes(&session->catalogue))) {
+        record->catalogue = blob_of(digest_bytes(&session->catalogue));
         record->n_opinions = 0;
         record->agreed = false;
         record->conflict = false;
@@ -95,8 +95,8 @@ static int add_opinion(struct session *session, Zb__VerdictRecord *record,
     bool spoken = false;
     *ret_news = false;
     for (size_t i = 0; i < record->n_opinions; i++) {
-        spoken = spoken || bytes_eq(field_bytes(record->opinions[i]->matcher),
-                                    id128_bytes(&session->matcher));
+        spoken = spoken ||
+                 bytes_eq(blob_bytes(record->opinions[i]->matcher), id128_bytes(&session->matcher));
         if (!same_verdict(record->opinions[i]->verdict, verdict) && !record->conflict)
             record->conflict = *ret_news = true;
     }
@@ -109,7 +109,7 @@ static int add_opinion(struct session *session, Zb__VerdictRecord *record,
         return -ENOMEM;
     zb__opinion__init(opinion);
     copy->row = copy->catalogue = (ProtobufCBinaryData){ .len = 0, .data = NULL };
-    opinion->matcher = field_of(id128_bytes(&session->matcher));
+    opinion->matcher = blob_of(id128_bytes(&session->matcher));
     opinion->verdict = copy;
     for (size_t i = 0; i < record->n_opinions; i++)
         list[i] = record->opinions[i];
@@ -142,7 +142,7 @@ static int set_conflict(struct session *session, const struct opinion *opinion,
     char hex[HEX128_SIZE];
     record->agreed = false;
     if (record->counting != NULL &&
-        bytes_eq(field_bytes(record->counting->catalogue), digest_bytes(&session->catalogue)))
+        bytes_eq(blob_bytes(record->counting->catalogue), digest_bytes(&session->catalogue)))
         change_counting(session, opinion->row, record, NULL);
     struct ledger_key key = key_u64(opinion->row);
     emit_put_bytes(at->out, TABLE_TODO, ledger_key_bytes(&key), (struct bytes){ 0 });
@@ -158,7 +158,7 @@ static int set_agreed(struct session *session, const struct opinion *opinion,
     if (counting == NULL)
         return -ENOMEM;
     counting->row = (ProtobufCBinaryData){ .len = 0, .data = NULL };
-    counting->catalogue = field_of(digest_bytes(&session->catalogue));
+    counting->catalogue = blob_of(digest_bytes(&session->catalogue));
     record->agreed = true;
     change_counting(session, opinion->row, record, counting);
     struct ledger_key key = key_u64(opinion->row);
@@ -216,8 +216,8 @@ static int choose(struct session *session, Zb__Verdict *const *verdicts, size_t 
     size_t found = 0, kept = 0;
     for (size_t i = 0; i < count; i++) {
         struct opinion opinion = { .index = i, .verdict = verdicts[i] };
-        if (!id128_of(field_bytes(verdicts[i]->row), &opinion.id) ||
-            !bytes_eq(field_bytes(verdicts[i]->catalogue), digest_bytes(&session->catalogue)) ||
+        if (!id128_of(blob_bytes(verdicts[i]->row), &opinion.id) ||
+            !bytes_eq(blob_bytes(verdicts[i]->catalogue), digest_bytes(&session->catalogue)) ||
             !verdict_is_valid(verdicts[i]))
             continue;
         int r = ledger_get_u64(at->view, INDEX_ROW, key_id(id128_bytes(&opinion.id)), &opinion.row);
@@ -277,11 +277,11 @@ static int is_wanted(const struct ledger_view *view, struct id128 matcher, uint6
     *ret_wanted = true;
     if (r < 0)
         return r == -ENOENT ? 0 : r;
-    if (!bytes_eq(field_bytes(record->catalogue), catalogue))
+    if (!bytes_eq(blob_bytes(record->catalogue), catalogue))
         return 0;
     *ret_wanted = !record->conflict;
     for (size_t i = 0; i < record->n_opinions; i++)
-        if (bytes_eq(field_bytes(record->opinions[i]->matcher), id128_bytes(&matcher)))
+        if (bytes_eq(blob_bytes(record->opinions[i]->matcher), id128_bytes(&matcher)))
             *ret_wanted = *ret_wanted && alone;
     return 0;
 }
@@ -306,7 +306,7 @@ int todo_list(const struct ledger_view *view, struct id128 matcher, uint64_t fro
             return -EBADMSG;
         uint64_t row = get_u64be(at.data);
         bool wanted;
-        r = is_wanted(view, matcher, row, field_bytes(state->bytes), alone, arena, &wanted);
+        r = is_wanted(view, matcher, row, blob_bytes(state->bytes), alone, arena, &wanted);
         if (r == 0 && wanted)
             out[count++] = row;
         next = row + 1;

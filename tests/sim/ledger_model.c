@@ -246,7 +246,7 @@ static bool row_is_known(struct ledger_model *model, struct bytes id)
 static bool row_comes_along(const Zb__Batch *batch, struct id128 id)
 {
     for (size_t i = 0; i < batch->n_rows; i++)
-        if (id128_eq(seal_id128(SEAL_PARTS(field_bytes(batch->rows[i]))), id))
+        if (id128_eq(seal_id128(SEAL_PARTS(blob_bytes(batch->rows[i]))), id))
             return true;
     return false;
 }
@@ -254,7 +254,7 @@ static bool row_comes_along(const Zb__Batch *batch, struct id128 id)
 static const Zb__RowSet *set_of(const Zb__Batch *batch, struct bytes result)
 {
     for (size_t i = 0; i < batch->n_sets; i++)
-        if (bytes_eq(field_bytes(batch->sets[i]->result_digest), result))
+        if (bytes_eq(blob_bytes(batch->sets[i]->result_digest), result))
             return batch->sets[i];
     return NULL;
 }
@@ -293,10 +293,10 @@ static void contents_check(struct ledger_model *model, const Zb__Batch *batch,
                            const Zb__Event *event, const Zb__ReportRecord *last,
                            struct arena *arena, Zb__Outcome *outcome)
 {
-    struct bytes result = field_bytes(event->result_digest);
+    struct bytes result = blob_bytes(event->result_digest);
     outcome->kind = OUTCOME_NEED_FULL;
     if (event->kind == EVENT_UNCHANGED) {
-        if (last != NULL && bytes_eq(field_bytes(last->result_digest), result))
+        if (last != NULL && bytes_eq(blob_bytes(last->result_digest), result))
             outcome->kind = OUTCOME_APPLIED;
         return;
     }
@@ -340,7 +340,7 @@ static void event_apply(struct ledger_model *model, struct id128 producer, uint6
                         const Zb__ReportRecord *last)
 {
     for (size_t i = 0; i < batch->n_rows; i++) {
-        struct id128 id = seal_id128(SEAL_PARTS(field_bytes(batch->rows[i])));
+        struct id128 id = seal_id128(SEAL_PARTS(blob_bytes(batch->rows[i])));
         put_bytes(model, INDEX_ROW, key_id(id128_bytes(&id)), bytes_of("", 0));
     }
     bool newer = last == NULL || (last->epoch == epoch ? event->sequence > last->sequence
@@ -357,7 +357,7 @@ static void event_apply(struct ledger_model *model, struct id128 producer, uint6
     report.sequence = event->sequence;
     report.scan_ms = event->scan_ms;
     put_record(model, TABLE_REPORT,
-               key_endpoint_producer(endpoint_number(field_bytes(event->endpoint)), producer),
+               key_endpoint_producer(endpoint_number(blob_bytes(event->endpoint)), producer),
                &report.base);
     effect_count(model, producer, event->scan_ms);
 }
@@ -369,7 +369,7 @@ static void event_decide(struct ledger_model *model, struct id128 producer, uint
     struct ledger_view view = memory_view(model->memory);
     Zb__ReportRecord *last = NULL;
     (void)LEDGER_GET(&view, TABLE_REPORT,
-                     key_endpoint_producer(endpoint_number(field_bytes(event->endpoint)), producer),
+                     key_endpoint_producer(endpoint_number(blob_bytes(event->endpoint)), producer),
                      arena, &last);
     if (strcmp(event->unit, UNIT_OWN) != 0) {
         outcome->kind = OUTCOME_REFUSED;
@@ -382,7 +382,7 @@ static void event_decide(struct ledger_model *model, struct id128 producer, uint
     if (!outcome_is_final(outcome->kind, outcome->reason))
         return;
     Zb__OnceRecord once = ZB__ONCE_RECORD__INIT;
-    once.digest = field_of(digest_bytes(&digest));
+    once.digest = blob_of(digest_bytes(&digest));
     once.outcome = outcome->kind;
     once.reason = outcome->reason;
     put_record(model, TABLE_ONCE, key_once(producer, epoch, event->sequence), &once.base);
@@ -427,7 +427,7 @@ static enum once_answer event_answer(struct ledger_model *model, struct id128 pr
     zb__outcome__init(outcome);
     outcome->sequence = event->sequence;
     uint8_t *copy = must(arena_dup(arena, digest.b, sizeof(digest.b)));
-    outcome->digest = field_of(bytes_of(copy, sizeof(digest.b)));
+    outcome->digest = blob_of(bytes_of(copy, sizeof(digest.b)));
     switch (answer) {
     case ONCE_NEW:
         event_decide(model, producer, header->epoch, batch, event, digest, arena, outcome);
@@ -468,10 +468,10 @@ static ProtobufCMessage *sign_settlement(struct ledger_model *model, Zb__Settlem
         seal_sign(&model->sign_secret, PURPOSE_SETTLED, bytes_of(packed, size));
     Zb__Settled *settled = must(arena_alloc(arena, sizeof(*settled)));
     zb__settled__init(settled);
-    settled->settlement = field_of(bytes_of(packed, size));
+    settled->settlement = blob_of(bytes_of(packed, size));
     settled->signature =
-        field_of(bytes_of(must(arena_dup(arena, signature.b, sizeof(signature.b))), 64));
-    settled->ledger_key = field_of(id128_bytes(&model->id));
+        blob_of(bytes_of(must(arena_dup(arena, signature.b, sizeof(signature.b))), 64));
+    settled->ledger_key = blob_of(id128_bytes(&model->id));
     return &settled->base;
 }
 
@@ -502,12 +502,12 @@ static ProtobufCMessage *batch_take(struct ledger_model *model, const Zb__Batch 
 {
     Zb__BatchHeader *header = NULL;
     struct id128 producer;
-    if (MESSAGE_UNPACK(batch_header, field_bytes(batch->header), arena, &header, NULL) < 0 ||
-        !id128_of(field_bytes(header->producer), &producer))
+    if (MESSAGE_UNPACK(batch_header, blob_bytes(batch->header), arena, &header, NULL) < 0 ||
+        !id128_of(blob_bytes(header->producer), &producer))
         return NULL;
-    const struct seal_public *key = key_of(model, field_bytes(header->producer));
+    const struct seal_public *key = key_of(model, blob_bytes(header->producer));
     if (key == NULL ||
-        !seal_verify(key, PURPOSE_BATCH, field_bytes(batch->header), field_bytes(batch->signature)))
+        !seal_verify(key, PURPOSE_BATCH, blob_bytes(batch->header), blob_bytes(batch->signature)))
         return NULL; /* nobody knows who sent it */
     enum once_answer answer = header_answer(model, header, producer, arena);
     Zb__Settlement settlement = ZB__SETTLEMENT__INIT;
@@ -562,12 +562,12 @@ static ProtobufCMessage *resume_take(struct ledger_model *model, const Zb__Resum
 {
     Zb__ResumeBody *body = NULL;
     struct id128 producer;
-    if (MESSAGE_UNPACK(resume_body, field_bytes(resume->body), arena, &body, NULL) < 0 ||
-        !id128_of(field_bytes(body->producer), &producer))
+    if (MESSAGE_UNPACK(resume_body, blob_bytes(resume->body), arena, &body, NULL) < 0 ||
+        !id128_of(blob_bytes(body->producer), &producer))
         return NULL;
-    const struct seal_public *key = key_of(model, field_bytes(body->producer));
-    if (key == NULL || !seal_verify(key, PURPOSE_RESUME, field_bytes(resume->body),
-                                    field_bytes(resume->signature)))
+    const struct seal_public *key = key_of(model, blob_bytes(body->producer));
+    if (key == NULL ||
+        !seal_verify(key, PURPOSE_RESUME, blob_bytes(resume->body), blob_bytes(resume->signature)))
         return NULL;
     struct ledger_view view = rules_view(model);
     Zb__ResumedBody *resumed;
@@ -586,10 +586,10 @@ static ProtobufCMessage *resume_take(struct ledger_model *model, const Zb__Resum
         seal_sign(&model->sign_secret, PURPOSE_RESUMED, bytes_of(packed, size));
     Zb__Resumed *answer = must(arena_alloc(arena, sizeof(*answer)));
     zb__resumed__init(answer);
-    answer->body = field_of(bytes_of(packed, size));
+    answer->body = blob_of(bytes_of(packed, size));
     answer->signature =
-        field_of(bytes_of(must(arena_dup(arena, signature.b, sizeof(signature.b))), 64));
-    answer->ledger_key = field_of(id128_bytes(&model->id));
+        blob_of(bytes_of(must(arena_dup(arena, signature.b, sizeof(signature.b))), 64));
+    answer->ledger_key = blob_of(id128_bytes(&model->id));
     return &answer->base;
 }
 
@@ -664,5 +664,5 @@ bool ledger_model_shows(struct ledger_model *model, struct id128 producer, struc
         key_endpoint_producer(endpoint_number(id128_bytes(&endpoint)), producer);
     return LEDGER_GET(&view, TABLE_REPORT, key, arena, &record) == 0 &&
            record->scan_ms == scan_ms &&
-           bytes_eq(field_bytes(record->result_digest), digest_bytes(&result));
+           bytes_eq(blob_bytes(record->result_digest), digest_bytes(&result));
 }

@@ -250,14 +250,14 @@ static void liar_forges(struct world *w, const struct parcel *parcel)
     Zb__BatchHeader *header = NULL;
     if (parcel->type != FRAME_BATCH ||
         MESSAGE_UNPACK(batch, bytes_of(parcel->data, parcel->size), w->arena, &batch, NULL) < 0 ||
-        MESSAGE_UNPACK(batch_header, field_bytes(batch->header), w->arena, &header, NULL) < 0)
+        MESSAGE_UNPACK(batch_header, blob_bytes(batch->header), w->arena, &header, NULL) < 0)
         return;
     static const Zb__OutcomeKind kinds[] = { OUTCOME_APPLIED, OUTCOME_APPLIED, OUTCOME_REFUSED,
                                              OUTCOME_STALE, OUTCOME_LEDGER_BEHIND };
     struct id128 producer;
     struct id128 ledger = ledger_model_id(w->ledger);
     Zb__Settlement settlement = ZB__SETTLEMENT__INIT;
-    if (!id128_of(field_bytes(header->producer), &producer))
+    if (!id128_of(blob_bytes(header->producer), &producer))
         return;
     settlement.algorithm = SEAL_BLAKE2B_ED25519;
     settlement.producer = header->producer;
@@ -272,7 +272,7 @@ static void liar_forges(struct world *w, const struct parcel *parcel)
         struct digest digest = event_digest(producer, header->epoch, header->events[i]);
         zb__outcome__init(outcome);
         outcome->sequence = header->events[i]->sequence;
-        outcome->digest = field_of(bytes_of(arena_dup(w->arena, digest.b, 32), 32));
+        outcome->digest = blob_of(bytes_of(arena_dup(w->arena, digest.b, 32), 32));
         outcome->kind = kind;
         outcome->reason = kind == OUTCOME_REFUSED ? REFUSAL_OUTSIDE_SUBTREE : REFUSAL_NONE;
         settlement.outcomes[i] = outcome;
@@ -284,9 +284,9 @@ static void liar_forges(struct world *w, const struct parcel *parcel)
     protobuf_c_message_pack(&settlement.base, packed);
     struct seal_signature signature = seal_sign(&w->liar, PURPOSE_SETTLED, bytes_of(packed, size));
     Zb__Settled settled = ZB__SETTLED__INIT;
-    settled.settlement = field_of(bytes_of(packed, size));
-    settled.signature = field_of(bytes_of(signature.b, sizeof(signature.b)));
-    settled.ledger_key = field_of(id128_bytes(&ledger));
+    settled.settlement = blob_of(bytes_of(packed, size));
+    settled.signature = blob_of(bytes_of(signature.b, sizeof(signature.b)));
+    settled.ledger_key = blob_of(id128_bytes(&ledger));
     struct parcel forged = *parcel;
     forged.up = false;
     forged.type = FRAME_SETTLED;

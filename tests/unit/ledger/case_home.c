@@ -66,12 +66,12 @@ static void effect(struct home *home, enum ledger_table table, struct ledger_key
     Zb__Effect change = ZB__EFFECT__INIT, *changes[] = { &change };
     struct arena_mark mark = arena_mark(home->arena);
     change.table = table;
-    change.key = field_of(ledger_key_bytes(&key));
+    change.key = blob_of(ledger_key_bytes(&key));
     change.removed = record == NULL;
     if (record != NULL) {
         uint8_t *packed = arena_alloc(home->arena, protobuf_c_message_get_packed_size(record));
         assert(packed != NULL);
-        change.value = field_of(bytes_of(packed, protobuf_c_message_pack(record, packed)));
+        change.value = blob_of(bytes_of(packed, protobuf_c_message_pack(record, packed)));
     }
     entry.n_effects = 1;
     entry.effects = changes;
@@ -160,8 +160,8 @@ static void endpoint_put(struct home *home, const char *unit, uint64_t endpoint)
     uint8_t producer[16] = { 1 }, name[16] = { 0 };
     put_u64be(name, endpoint);
     record.unit = (char *)(uintptr_t)unit;
-    record.producer = field_of(bytes_of(producer, sizeof(producer)));
-    record.endpoint = field_of(bytes_of(name, sizeof(name)));
+    record.producer = blob_of(bytes_of(producer, sizeof(producer)));
+    record.endpoint = blob_of(bytes_of(name, sizeof(name)));
     home_put(home, TABLE_ENDPOINT, key_u64(endpoint), &record.base);
 }
 
@@ -170,7 +170,7 @@ void home_install(struct home *home, const char *unit, const char *product, Zb__
 {
     Zb__InstallRecord install = ZB__INSTALL_RECORD__INIT;
     endpoint_put(home, unit, endpoint);
-    install.rows = field_of(bytes_of(&row, 1));
+    install.rows = blob_of(bytes_of(&row, 1));
     install.since_ms = at(since);
     install.licence_class = class;
     home_put(home, TABLE_INSTALL, key_text_text_u64(unit, product, endpoint), &install.base);
@@ -214,7 +214,7 @@ void home_right(struct home *home, uint64_t id, const char *product, uint64_t qu
     right.quantity = quantity;
     right.from_day = day("2020-01-01");
     right.counted_day = right.from_day;
-    right.proof = field_of(bytes_of(digest, proof ? sizeof(digest) : 0));
+    right.proof = blob_of(bytes_of(digest, proof ? sizeof(digest) : 0));
     home_put(home, TABLE_RIGHT, key_u64(id), &right.base);
 }
 

@@ -121,7 +121,7 @@ Test(case_open, comes_when_the_day_after_a_subscriptions_last_begins)
     right.quantity = 2;
     right.from_day = day("2026-01-01");
     right.to_day = day("2026-03-31");
-    right.proof = field_of(bytes_of(digest, sizeof(digest)));
+    right.proof = blob_of(bytes_of(digest, sizeof(digest)));
     home_put(home, TABLE_RIGHT, key_u64(1), &right.base);
     for (uint64_t i = 1; i <= 2; i++)
         home_install(home, "branch", CAD, CLASS_COMMERCIAL, i, "2026-03-02 08:00", 1);

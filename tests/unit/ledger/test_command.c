@@ -185,7 +185,7 @@ Test(refusals, are_added_up_by_reason)
     world_settle(w, &c, &m);
     Zb__RefusalTotal total = ZB__REFUSAL_TOTAL__INIT, *totals[2] = { &total, &total };
     Zb__Refusals refusals = ZB__REFUSALS__INIT;
-    ProtobufCBinaryData keys[1] = { field_of(id128_bytes(&m.id)) };
+    ProtobufCBinaryData keys[1] = { blob_of(id128_bytes(&m.id)) };
     total.reason = REFUSAL_BAD_SIGNATURE;
     total.count = 7;
     total.keys = keys;

@@ -69,7 +69,7 @@ static void settle(struct fixture *f, uint64_t epoch, unsigned n)
     for (unsigned i = 1; i <= n; i++) {
         struct digest digest = digest_n(i);
         Zb__OnceRecord once = ZB__ONCE_RECORD__INIT;
-        once.digest = field_of(digest_bytes(&digest));
+        once.digest = blob_of(digest_bytes(&digest));
         once.outcome = OUTCOME_APPLIED;
         put(f, TABLE_ONCE, key_once(PRODUCER, epoch, i), &once.base);
         f->chain[i] = chain_next(f->chain[i - 1], digest);
@@ -97,10 +97,10 @@ static enum once_answer header(struct fixture *f, uint64_t epoch, uint64_t floor
     enum once_answer answer = ONCE_NEW;
     Zb__ProducerRecord *record = NULL;
     bool moved = false;
-    h.producer = field_of(id128_bytes(&PRODUCER));
+    h.producer = blob_of(id128_bytes(&PRODUCER));
     h.epoch = epoch;
     h.floor = floor;
-    h.chain = field_of(digest_bytes(&chain));
+    h.chain = blob_of(digest_bytes(&chain));
     cr_assert(eq(int, once_header(&f->view, &h, f->arena, &answer, &record, &moved), 0));
     cr_assert(eq(int, moved, record != NULL));
     if (ret_record != NULL)
@@ -115,14 +115,14 @@ static Zb__ResumedBody *resume(struct fixture *f, uint64_t epoch, uint64_t highe
     Zb__ResumeBody body = ZB__RESUME_BODY__INIT;
     Zb__ResumedBody *resumed = NULL;
     Zb__ProducerRecord *record = NULL;
-    body.producer = field_of(id128_bytes(&PRODUCER));
+    body.producer = blob_of(id128_bytes(&PRODUCER));
     body.epoch = epoch;
     body.highest = highest;
     body.floor = floor;
-    body.chain = field_of(digest_bytes(&chain));
-    body.nonce = field_of(id128_bytes(&nonce));
+    body.chain = blob_of(digest_bytes(&chain));
+    body.nonce = blob_of(id128_bytes(&nonce));
     cr_assert(eq(int, once_resume(&f->view, &body, f->arena, &resumed, &record), 0));
-    cr_assert(bytes_eq(field_bytes(resumed->nonce), id128_bytes(&nonce)));
+    cr_assert(bytes_eq(blob_bytes(resumed->nonce), id128_bytes(&nonce)));
     if (record != NULL)
         put_producer(f, record);
     return resumed;
@@ -159,7 +159,7 @@ Test(once, moves_the_floor_only_when_all_before_it_is_settled_and_the_chain_agre
     Zb__ProducerRecord *record;
     cr_assert(eq(int, header(&f, 1, 4, f.chain[3], &record), ONCE_NEW));
     cr_assert(eq(u64, record->floor, 4));
-    cr_assert(bytes_eq(field_bytes(record->chain), digest_bytes(&f.chain[3])));
+    cr_assert(bytes_eq(blob_bytes(record->chain), digest_bytes(&f.chain[3])));
     cr_assert(eq(u64, record->highest, 5));
     cr_assert(eq(int, header(&f, 1, 4, f.chain[2], &record), ONCE_FORKED), "another history");
     cr_assert(eq(int, header(&f, 1, 7, f.chain[5], &record), ONCE_LEDGER_BEHIND), "6 is missing");
@@ -347,10 +347,10 @@ Test(once, passes_on_whatever_read_of_the_tables_fails)
     FIXTURE(f);
     settle(&f, 1, 5);
     Zb__BatchHeader h = ZB__BATCH_HEADER__INIT;
-    h.producer = field_of(id128_bytes(&PRODUCER));
+    h.producer = blob_of(id128_bytes(&PRODUCER));
     h.epoch = 1;
     h.floor = 6;
-    h.chain = field_of(digest_bytes(&f.chain[5]));
+    h.chain = blob_of(digest_bytes(&f.chain[5]));
     bool fired = true;
     for (size_t nth = 0; fired; nth++) {
         enum once_answer answer;

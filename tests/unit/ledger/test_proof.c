@@ -80,7 +80,7 @@ Test(case_proof, is_not_that_the_computer_has_moved_or_is_retired)
     Zb__EndpointRecord retired = ZB__ENDPOINT_RECORD__INIT;
     uint8_t id[16] = { 1 };
     retired.unit = (char *)(uintptr_t) "branch";
-    retired.producer = retired.endpoint = field_of(bytes_of(id, sizeof(id)));
+    retired.producer = retired.endpoint = blob_of(bytes_of(id, sizeof(id)));
     retired.retired = true;
     home_put(home, TABLE_ENDPOINT, key_u64(1), &retired.base);
     home_assess(home, CRACK);
@@ -169,11 +169,11 @@ Test(case_proof, is_no_right_for_another_edition)
     other.n_editions = 1;
     other.editions = editions;
     other.quantity = 5;
-    other.proof = field_of(bytes_of(digest, sizeof(digest)));
+    other.proof = blob_of(bytes_of(digest, sizeof(digest)));
     home_put(home, TABLE_RIGHT, key_u64(2), &other.base);
     Zb__InstallRecord install = ZB__INSTALL_RECORD__INIT;
     uint8_t row = 1;
-    install.rows = field_of(bytes_of(&row, 1));
+    install.rows = blob_of(bytes_of(&row, 1));
     install.since_ms = at("2026-03-02 08:00");
     install.licence_class = CLASS_COMMERCIAL;
     install.edition = (char *)(uintptr_t) "pro";

@@ -88,8 +88,8 @@ void world_input(struct world *world, const struct ledger_input *input)
 static Zb__RegistryKey registry_key(const struct person *person, Zb__Role role)
 {
     Zb__RegistryKey key = ZB__REGISTRY_KEY__INIT;
-    key.id = field_of(id128_bytes(&person->id));
-    key.sign_public = field_of(bytes_of(person->sign.b, sizeof(person->sign.b)));
+    key.id = blob_of(id128_bytes(&person->id));
+    key.sign_public = blob_of(bytes_of(person->sign.b, sizeof(person->sign.b)));
     key.role = role;
     return key;
 }
@@ -155,14 +155,14 @@ Zb__RefusalReason world_command(struct world *world, const struct person *actor,
     va_end(args);
     body.arguments = list;
     body.algorithm = SEAL_BLAKE2B_ED25519;
-    body.id = field_of(id128_bytes(&id));
-    body.actor = field_of(id128_bytes(&actor->id));
-    body.ledger = field_of(id128_bytes(&world->ledger.id));
+    body.id = blob_of(id128_bytes(&id));
+    body.actor = blob_of(id128_bytes(&actor->id));
+    body.ledger = blob_of(id128_bytes(&world->ledger.id));
     body.verb = (char *)(uintptr_t)verb;
     struct bytes bytes = packed(world, &body.base);
     struct seal_signature signature = seal_sign(&actor->secret, PURPOSE_COMMAND, bytes);
-    command.body = field_of(bytes);
-    command.signature = field_of(bytes_of(signature.b, sizeof(signature.b)));
+    command.body = blob_of(bytes);
+    command.signature = blob_of(bytes_of(signature.b, sizeof(signature.b)));
     world_input(world, &(struct ledger_input){ .kind = INPUT_COMMAND, .command = &command });
     if (world->reply.result == NULL && world->tolerates)
         return REFUSAL_NONE;
@@ -232,8 +232,8 @@ static void fill_source(struct world *world, const struct result_item *items, si
     }
     zb__source_set__init(set);
     set->source = (char *)(uintptr_t)source;
-    set->rows = field_of(bytes_of(rows, count * 16));
-    set->evidence = field_of(bytes_of(evidence, count * 16));
+    set->rows = blob_of(bytes_of(rows, count * 16));
+    set->evidence = blob_of(bytes_of(evidence, count * 16));
 }
 
 /* Items of a that are not in b. */
@@ -291,11 +291,11 @@ Zb__OutcomeKind world_report(struct world *world, struct collector *collector,
     Zb__Event event = ZB__EVENT__INIT, *events[1] = { &event };
     event.sequence = spec->sequence != 0 ? spec->sequence : collector->next;
     event.unit = (char *)(uintptr_t)spec->unit;
-    event.endpoint = field_of(id128_bytes(&computer));
+    event.endpoint = blob_of(id128_bytes(&computer));
     event.kind = spec->kind == EVENT_KIND_NONE ? EVENT_FULL : spec->kind;
-    event.result_digest = field_of(digest_bytes(&result));
+    event.result_digest = blob_of(digest_bytes(&result));
     if (facts.size > 0)
-        event.facts_digest = field_of(id128_bytes(&facts_digest));
+        event.facts_digest = blob_of(id128_bytes(&facts_digest));
     event.scan_ms = spec->scan_ms == 0 ? world->now_ms : spec->scan_ms;
     event.sources = states;
     event.n_sources = 1;
@@ -310,7 +310,7 @@ Zb__OutcomeKind world_report(struct world *world, struct collector *collector,
     if (event.kind == EVENT_DELTA) {
         size_t before = items_of(world, spec->base, spec->base_count, old, NULL);
         base = result_digest(old, before);
-        event.base_digest = field_of(digest_bytes(&base));
+        event.base_digest = blob_of(digest_bytes(&base));
         fill_source(world, changed, minus(items, count, old, before, changed), source, &body);
         fill_source(world, gone, minus(old, before, items, count, gone), source, &removed);
         set.removed = removals;
@@ -322,15 +322,15 @@ Zb__OutcomeKind world_report(struct world *world, struct collector *collector,
     Zb__BatchHeader header = ZB__BATCH_HEADER__INIT;
     header.format = FORMAT_VERSION;
     header.algorithm = SEAL_BLAKE2B_ED25519;
-    header.producer = field_of(id128_bytes(&collector->key.id));
+    header.producer = blob_of(id128_bytes(&collector->key.id));
     header.epoch = collector->epoch;
     header.floor = collector->floor;
-    header.chain = field_of(digest_bytes(&collector->chain));
+    header.chain = blob_of(digest_bytes(&collector->chain));
     header.events = events;
     header.n_events = 1;
     header.simulated = spec->simulated;
     header.ledger =
-        field_of(id128_bytes(spec->other_ledger ? &collector->key.id : &world->ledger.id));
+        blob_of(id128_bytes(spec->other_ledger ? &collector->key.id : &world->ledger.id));
     struct bytes signed_header = packed(world, &header.base);
     struct seal_signature signature =
         seal_sign(&collector->key.secret, PURPOSE_BATCH, signed_header);
@@ -338,13 +338,13 @@ Zb__OutcomeKind world_report(struct world *world, struct collector *collector,
         signature.b[0] ^= 1;
 
     Zb__Batch batch = ZB__BATCH__INIT;
-    batch.header = field_of(signed_header);
-    batch.signature = field_of(bytes_of(signature.b, sizeof(signature.b)));
+    batch.header = blob_of(signed_header);
+    batch.signature = blob_of(bytes_of(signature.b, sizeof(signature.b)));
     for (size_t i = 0; i < spec->row_count && !spec->no_bodies; i++) {
-        rows[i] = field_of(world_row(world, spec->rows[i]));
+        rows[i] = blob_of(world_row(world, spec->rows[i]));
         evidence_list[i] = &evidence[i];
     }
-    ProtobufCBinaryData facts_body = field_of(facts);
+    ProtobufCBinaryData facts_body = blob_of(facts);
     if (event.kind != EVENT_UNCHANGED) {
         batch.sets = sets;
         batch.n_sets = 1;
@@ -377,17 +377,17 @@ const Zb__ResumedBody *world_resume(struct world *world, const struct collector 
     Zb__ResumeBody body = ZB__RESUME_BODY__INIT;
     Zb__Resume resume = ZB__RESUME__INIT;
     body.algorithm = SEAL_BLAKE2B_ED25519;
-    body.producer = field_of(id128_bytes(&collector->key.id));
+    body.producer = blob_of(id128_bytes(&collector->key.id));
     body.epoch = collector->epoch;
     body.highest = collector->next - 1;
     body.floor = collector->floor;
-    body.chain = field_of(digest_bytes(&collector->chain));
+    body.chain = blob_of(digest_bytes(&collector->chain));
     body.nonce = body.producer;
-    body.ledger = field_of(id128_bytes(&world->ledger.id));
+    body.ledger = blob_of(id128_bytes(&world->ledger.id));
     struct bytes bytes = packed(world, &body.base);
     struct seal_signature signature = seal_sign(&collector->key.secret, PURPOSE_RESUME, bytes);
-    resume.body = field_of(bytes);
-    resume.signature = field_of(bytes_of(signature.b, sizeof(signature.b)));
+    resume.body = blob_of(bytes);
+    resume.signature = blob_of(bytes_of(signature.b, sizeof(signature.b)));
     world_input(world, &(struct ledger_input){ .kind = INPUT_RESUME, .resume = &resume });
     return world->reply.resumed;
 }
@@ -398,8 +398,8 @@ void world_verdict(struct world *world, const struct person *matcher, const char
 {
     struct id128 id = row_id(world_row(world, row));
     Zb__Verdict verdict = ZB__VERDICT__INIT, *verdicts[1] = { &verdict };
-    verdict.row = field_of(id128_bytes(&id));
-    verdict.catalogue = field_of(bytes_of(world->catalogue, sizeof(world->catalogue)));
+    verdict.row = blob_of(id128_bytes(&id));
+    verdict.catalogue = blob_of(bytes_of(world->catalogue, sizeof(world->catalogue)));
     verdict.licence_class = licence_class;
     verdict.grade = GRADE_NAME;
     verdict.product = (char *)(uintptr_t)product;
